@@ -1,0 +1,50 @@
+"""The GRU for JAX: a pure-function cell scanned over time, and everything around it."""
+
+from __future__ import annotations
+
+import importlib
+from typing import Any
+
+from jaxgru.cells.gru import GRU, GRUParams
+from jaxgru.cells.initializers import GlorotOrthogonal, Uniform
+from jaxgru.cells.rnn import RNN, RNNParams
+from jaxgru.layers.bidirectional import Bidirectional
+from jaxgru.layers.stack import Stack
+from jaxgru.recurrence.chunked import Chunked
+from jaxgru.recurrence.marks import lengths_from_mask, resets_from_done
+from jaxgru.recurrence.scan import scan
+from jaxgru.recurrence.select import AUTO
+from jaxgru.recurrence.sequential import Sequential
+from jaxgru.weights import load, save
+
+__version__ = "0.1.0"
+__all__ = [
+    "AUTO",
+    "GRU",
+    "RNN",
+    "Bidirectional",
+    "Chunked",
+    "GRUParams",
+    "GlorotOrthogonal",
+    "RNNParams",
+    "Sequential",
+    "Stack",
+    "Uniform",
+    "lengths_from_mask",
+    "load",
+    "resets_from_done",
+    "save",
+    "scan",
+]
+
+_MODULES = ("data", "interop", "nn", "recurrence", "reference", "tasks", "training")
+
+
+def __getattr__(name: str) -> Any:
+    if name in _MODULES:
+        return importlib.import_module(f"jaxgru.{name}")
+    raise AttributeError(f"module 'jaxgru' has no attribute {name!r}")
+
+
+def __dir__() -> list[str]:
+    return sorted([*__all__, *_MODULES, "__version__"])

@@ -1,0 +1,198 @@
+"""What a cell is: one step of a recurrence, and the derivative of that step."""
+
+from __future__ import annotations
+
+import abc
+import inspect
+from dataclasses import dataclass
+from typing import Any, ClassVar
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+from jax import Array
+
+from jaxgru import checks
+from jaxgru.cells.dense import accumulator
+from jaxgru.cells.initializers import Initializer, Role, initializer
+
+PyTree = Any
+
+
+@dataclass(frozen=True, init=False, repr=False)
+class Cell(abc.ABC):
+    """A recurrence h' = f(h, a), where a is everything about the input that does not need the state.
+
+    A cell is a frozen value: it holds sizes and choices, never arrays, and two cells with the same fields are
+    equal, so that it can be a static argument of `jax.jit`. Its parameters are a NamedTuple that `init` draws.
+
+    A subclass gives `init`, `project` and `transition`, and that is a working cell. `linearize`, `tangent` and
+    `source` state the derivative; the defaults ask `jax.jvp` for it. `hold` is for cells whose gates can keep
+    the state as it is. Every method but `init` takes arrays with any leading axes: one step inside the loop,
+    all of time outside it. Parameters come to these methods already in the dtypes that `cast` gives them.
+    """
+
+    input_size: int
+    hidden_size: int
+    dtype: np.dtype | None
+    param_dtype: np.dtype
+    initializer: Initializer
+
+    holds: ClassVar[bool] = False
+
+    def __init__(
+        self,
+        input_size: int,
+        hidden_size: int,
+        *,
+        dtype: Any = None,
+        param_dtype: Any = jnp.float32,
+        init: str | Initializer = "uniform",
+    ) -> None:
+        self._set(
+            input_size=checks.size("input_size", input_size),
+            hidden_size=checks.size("hidden_size", hidden_size),
+            dtype=None if dtype is None else checks.float_dtype("dtype", dtype),
+            param_dtype=checks.float_dtype("param_dtype", param_dtype),
+            initializer=initializer(init),  # the name `init` is the method's
+        )
+
+    def _set(self, **fields: Any) -> None:
+        for name, value in fields.items():
+            object.__setattr__(self, name, value)
+
+    def __repr__(self) -> str:
+        """The call that makes this cell, without what is as by default."""
+        words = [str(self.input_size), str(self.hidden_size)]
+        for name, parameter in list(inspect.signature(type(self)).parameters.items())[2:]:
+            value = self.initializer if name == "init" else getattr(self, name)
+            default = initializer(parameter.default) if name == "init" else parameter.default
+            if value != default:
+                words.append(f"{name}={str(value) if isinstance(value, np.dtype) else value!r}")
+        return f"{type(self).__name__}({', '.join(words)})"
+
+    def draw(self, key: Array, *parameters: tuple[Role, tuple[int, ...]] | None) -> list[Array | None]:
+        """One array for each (role, shape), by the cell's initializer; None stays None."""
+        keys = jax.random.split(key, len(parameters))
+        return [
+            None
+            if parameter is None
+            else self.initializer(
+                k,
+                *parameter,
+                hidden_size=self.hidden_size,
+                blocks=parameter[1][-1] // self.hidden_size,
+                dtype=self.param_dtype,
+            )
+            for k, parameter in zip(keys, parameters, strict=True)
+        ]
+
+    @property
+    def output_size(self) -> int:
+        """The width of one output."""
+        return self.hidden_size
+
+    # The four verbs.
+
+    @abc.abstractmethod
+    def init(self, key: Array) -> PyTree:
+        """Draws the parameters."""
+
+    @abc.abstractmethod
+    def project(self, params: PyTree, xs: Array) -> PyTree:
+        """a: all that the recurrence needs of the inputs xs (…, I), in one product over all of time."""
+
+    @abc.abstractmethod
+    def transition(self, params: PyTree, state: PyTree, a: PyTree) -> tuple[PyTree, PyTree]:
+        """The next state, and the gates that led to it: what `linearize` would compute again without them."""
+
+    def advance(self, params: PyTree, state: PyTree, a: PyTree) -> PyTree:
+        """The next state."""
+        return self.transition(params, state, a)[0]
+
+    def linearize(self, params: PyTree, prev: PyTree, a: PyTree, passed: tuple[PyTree, PyTree] | None = None) -> PyTree:
+        """The coefficients of the derivative of `advance` at (prev, a).
+
+        Args:
+          params: the cell's parameters.
+          prev: the states before the steps.
+          a: the projected inputs of the steps.
+          passed: what `transition` returned for them, where that was kept; else it is computed again.
+        """
+        del params, passed
+        return prev, a
+
+    def tangent(self, params: PyTree, coef: PyTree, dprev: PyTree) -> PyTree:
+        """A·δh: what a change of the state before a step does to the state after it."""
+        prev, a = coef
+        return jax.jvp(lambda h: self.advance(params, h, a), (prev,), (dprev,))[1]
+
+    def source(self, params: PyTree, coef: PyTree, prev: PyTree, dparams: PyTree, da: PyTree) -> PyTree:
+        """s: what a change of the parameters and of a does to the state after a step, prev standing still."""
+        a = coef[1]
+        return jax.jvp(lambda p, a: self.advance(p, prev, a), (params, a), (dparams, da))[1]
+
+    # What stands around them.
+
+    def initial_state(self, batch_shape: tuple[int, ...] = (), params: PyTree = None) -> PyTree:
+        """The state before the first step: zeros (*batch_shape, H)."""
+        del params
+        return jnp.zeros((*batch_shape, self.hidden_size), self.state_dtype)
+
+    def output(self, state: PyTree) -> Array:
+        """What a step gives to the layer above: the state itself."""
+        return state
+
+    def hold(self, a: PyTree, valid: Array) -> PyTree:
+        """`a` with gates that keep the state, bit for bit, where `valid` (broadcast against a) is False."""
+        raise NotImplementedError(f"{type(self).__name__} has no gate that holds its state")
+
+    @property
+    def state_dtype(self) -> np.dtype:
+        """The dtype of a state that nobody gave: at least float32."""
+        return accumulator(self.param_dtype if self.dtype is None else self.dtype)
+
+    def cast(self, params: PyTree, dtype: Any) -> PyTree:
+        """Parameters as the loop wants them: matrices in `dtype`, vectors in the dtype of gates and states."""
+        return jax.tree.map(lambda w: w.astype(dtype if w.ndim > 1 else accumulator(dtype)), params)
+
+    def cast_state(self, state: PyTree, dtype: Any, name: str) -> PyTree:
+        """A state in the dtype of gates and states; a wider one is refused."""
+        wide = accumulator(dtype)
+        for leaf in jax.tree.leaves(state):
+            if jnp.promote_types(leaf.dtype, wide) != wide:
+                raise TypeError(
+                    f"{name} is {leaf.dtype}, wider than the {wide} that {self} computes states in here: "
+                    f"give {name} as {wide}, or the model dtype={str(leaf.dtype)!r}"
+                )
+        return jax.tree.map(lambda s: jnp.asarray(s, wide), state)
+
+    def compute_dtype(self, params: PyTree, xs: Array) -> np.dtype:
+        """The dtype of the matmuls: the model's own, or what inputs and parameters promote to."""
+        return self.dtype if self.dtype is not None else jnp.result_type(xs, *jax.tree.leaves(params))
+
+    def step(self, params: PyTree, state: PyTree, x: Array, key: Array | None = None) -> tuple[PyTree, Array]:
+        """One raw input in, one output out: for streaming and decoding.
+
+        Args:
+          params: the cell's parameters.
+          state: (*B, H), as `initial_state` or the last call gave it.
+          x: (*B, I).
+          key: a PRNG key; a cell without randomness ignores it.
+
+        Returns:
+          The next state and y (*B, H).
+
+        Raises:
+          TypeError, ValueError: x or state of another dtype or shape than the cell's.
+        """
+        del key
+        x = checks.floating("x", x)
+        if x.ndim == 0 or x.shape[-1] != self.input_size:
+            raise ValueError(f"x must have shape (*B, {self.input_size}), got {checks.axes(x.shape)}")
+        checks.same_tree("params", params, jax.eval_shape(lambda: self.init(jax.random.key(0))), f" for {self}")
+        checks.same_tree("state", state, jax.eval_shape(lambda p: self.initial_state(x.shape[:-1], p), params))
+        dtype = self.compute_dtype(params, x)
+        params, state = self.cast(params, dtype), self.cast_state(state, dtype, "state")
+        state = self.advance(params, state, self.project(params, x.astype(dtype)))
+        return state, self.output(state).astype(dtype)

@@ -1,0 +1,115 @@
+"""Messages for wrong arguments: each names the argument, what it is, what it should be, and the mend."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+from jax import Array
+
+
+def size(name: str, value: Any) -> int:
+    """A positive int; a float or bool is refused rather than converted."""
+    if isinstance(value, bool) or not isinstance(value, int | np.integer):
+        raise TypeError(f"{name} must be an int, got {value!r} of type {type(value).__name__}")
+    if value < 1:
+        raise ValueError(f"{name} must be at least 1, got {value}")
+    return int(value)
+
+
+def choice(name: str, value: Any, options: tuple[str, ...]) -> None:
+    """One of a few words."""
+    if value not in options:
+        known = " or ".join(repr(option) for option in options)
+        raise ValueError(f"{name} must be {known}, got {value!r}")
+
+
+def flag(name: str, value: Any) -> None:
+    """True or False."""
+    if not isinstance(value, bool | np.bool_):
+        raise TypeError(f"{name} must be True or False, got {value!r} of type {type(value).__name__}")
+
+
+def rate(name: str, value: Any) -> None:
+    """A probability below one."""
+    if isinstance(value, bool) or not isinstance(value, int | float) or not 0 <= value < 1:
+        raise ValueError(f"{name} must be a number in [0, 1), got {value!r}")
+
+
+def float_dtype(name: str, value: Any) -> np.dtype:
+    """A real floating dtype, as a `numpy.dtype` (which compares by value)."""
+    try:
+        dtype = jnp.dtype(value)
+    except TypeError:
+        dtype = None
+    if dtype is None or not jnp.issubdtype(dtype, jnp.floating):
+        raise TypeError(f"{name} must be a floating dtype such as jnp.float32, got {value!r}")
+    if dtype == np.float64 and not jax.config.jax_enable_x64:
+        raise ValueError(f"{name} is float64, which JAX has off: set jax.config.update('jax_enable_x64', True)")
+    return dtype
+
+
+def array(name: str, value: Any) -> Array:
+    """An array from anything array-like."""
+    try:
+        return jnp.asarray(value)
+    except (TypeError, ValueError) as error:
+        raise TypeError(f"{name} must be an array, got {type(value).__name__}: {error}") from error
+
+
+def floating(name: str, value: Any) -> Array:
+    """An array of real floating dtype: an integer one is refused rather than converted."""
+    out = array(name, value)
+    if not jnp.issubdtype(out.dtype, jnp.floating):
+        raise TypeError(f"{name} must have a floating dtype, got {out.dtype}; convert it, e.g. {name}.astype(jnp.float32)")
+    return out
+
+
+def axes(shape: tuple[int, ...]) -> str:
+    """A shape as one writes it: (7, 2, 3)."""
+    return "(" + ", ".join(map(str, shape)) + ("," if len(shape) == 1 else "") + ")"
+
+
+def shape(name: str, value: Array, expected: tuple[int, ...], why: str = "") -> None:
+    """Exactly `expected`: nothing is broadcast."""
+    if value.shape != expected:
+        raise ValueError(f"{name} must have shape {axes(expected)}{why}, got {axes(value.shape)}")
+
+
+def same_tree(name: str, value: Any, expected: Any, why: str = "") -> None:
+    """The same pytree of the same shapes as `expected` (arrays or ShapeDtypeStructs), with floating leaves.
+
+    Raises:
+      TypeError: a leaf is no floating array.
+      ValueError: another structure, or a leaf of another shape; the leaf is named by its path.
+    """
+    here, there = jax.tree.structure(value), jax.tree.structure(expected)
+    if here != there:
+        raise ValueError(f"{name} must have the structure {there}{why}, got {here}")
+    wanted = jax.tree.leaves(expected)
+    for (path, leaf), want in zip(jax.tree_util.tree_leaves_with_path(value), wanted, strict=True):
+        label = name + jax.tree_util.keystr(path)
+        shape(label, floating(label, leaf), want.shape, why)
+
+
+def key(name: str, value: Any) -> None:
+    """A single PRNG key, new style or old."""
+    dtype, shape_ = getattr(value, "dtype", None), getattr(value, "shape", None)
+    typed = dtype is not None and jnp.issubdtype(dtype, jax.dtypes.prng_key) and shape_ == ()
+    if not typed and not (dtype == np.uint32 and shape_ == (2,)):
+        raise TypeError(f"{name} must be a PRNG key such as jax.random.key(0), got {value!r}")
+
+
+def model(name: str, value: Any) -> None:
+    """A cell or a composition: a value, not a class."""
+    if isinstance(value, type) or not all(hasattr(value, a) for a in ("input_size", "output_size", "init", "step")):
+        raise TypeError(f"{name} must be a model such as GRU(64, 128), got {value!r}")
+
+
+def length(name: str, value: Any, expected: int, why: str = "") -> None:
+    """A list or tuple of so many parts."""
+    if not isinstance(value, list | tuple) or len(value) != expected:
+        got = len(value) if isinstance(value, list | tuple) else f"a {type(value).__name__}"
+        raise ValueError(f"{name} must be a sequence of {expected} parts{why}, got {got}")

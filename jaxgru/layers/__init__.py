@@ -1,0 +1,1 @@
+"""Compositions of cells and of other compositions."""

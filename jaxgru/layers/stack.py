@@ -1,0 +1,122 @@
+"""Layers above one another."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import jax
+import jax.numpy as jnp
+from jax import Array
+
+from jaxgru import checks
+
+if TYPE_CHECKING:
+    from jaxgru.recurrence.context import Context
+    from jaxgru.recurrence.scan import Model
+
+PyTree = Any
+
+
+@dataclass(frozen=True, init=False)
+class Stack:
+    """Layers above one another, each reading the outputs of the one below.
+
+        y = layer_n(… dropout(layer_1(dropout(layer_0(x)))) …)
+
+    Args:
+      layers: models; each one's input_size is the output_size of the one below. Kept as a tuple.
+      dropout: the rate at which outputs of every layer but the last are zeroed, and the rest scaled by
+        1 / (1 − rate), when a key is given. Layer i draws with fold_in(key, i).
+
+    Raises:
+      TypeError, ValueError: no layers, something that is no model, or widths that do not meet.
+
+    Example:
+      >>> import jaxgru
+      >>> net = Stack([jaxgru.Bidirectional(jaxgru.GRU(3, 5)), jaxgru.GRU(10, 4)], dropout=0.1)
+      >>> params = net.init(jax.random.key(0))
+      >>> final, ys = jaxgru.scan(net, params, jnp.ones((7, 2, 3)), key=jax.random.key(1))
+      >>> ys.shape
+      (7, 2, 4)
+
+    Cost: the sum of its layers'.
+
+    Differs from: PyTorch's num_layers, which has one hidden size for all layers; here each is its own model.
+    """
+
+    layers: tuple[Model, ...]
+    dropout: float
+
+    def __init__(self, layers: Iterable[Model], dropout: float = 0.0) -> None:
+        if not isinstance(layers, Iterable):
+            raise TypeError(f"layers must be a sequence of models, got {layers!r}")
+        layers = tuple(layers)
+        if not layers:
+            raise ValueError("layers must hold at least one model, got none")
+        for i, layer in enumerate(layers):
+            checks.model(f"layers[{i}]", layer)
+        for i, (below, above) in enumerate(zip(layers, layers[1:], strict=False)):
+            if below.output_size != above.input_size:
+                raise ValueError(
+                    f"layers[{i + 1}] must have input_size {below.output_size}, the output_size of the layer "
+                    f"below it, got {above.input_size}"
+                )
+        checks.rate("dropout", dropout)
+        object.__setattr__(self, "layers", layers)
+        object.__setattr__(self, "dropout", float(dropout))
+
+    @property
+    def input_size(self) -> int:
+        """The width of one input: the first layer's."""
+        return self.layers[0].input_size
+
+    @property
+    def output_size(self) -> int:
+        """The width of one output: the last layer's."""
+        return self.layers[-1].output_size
+
+    def init(self, key: Array) -> list[PyTree]:
+        """Draws the parameters, a list with each layer's.
+
+        Args:
+          key: a PRNG key.
+        """
+        return [layer.init(k) for layer, k in zip(self.layers, jax.random.split(key, len(self.layers)), strict=True)]
+
+    def initial_state(self, batch_shape: tuple[int, ...] = (), params: PyTree = None) -> tuple[PyTree, ...]:
+        """The state before the first step, a tuple with each layer's."""
+        each = [None] * len(self.layers) if params is None else params
+        return tuple(layer.initial_state(batch_shape, p) for layer, p in zip(self.layers, each, strict=True))
+
+    def step(self, params: PyTree, state: PyTree, x: Array, key: Array | None = None) -> tuple[PyTree, Array]:
+        """One raw input through every layer; see `Cell.step`."""
+        checks.length("params", params, len(self.layers), f" for {self}")
+        checks.length("state", state, len(self.layers), f" for {self}")
+        new = []
+        for i, layer in enumerate(self.layers):
+            layer_key = None if key is None else jax.random.fold_in(key, i)
+            after, x = layer.step(params[i], state[i], x, layer_key)
+            x = self._drop(i, x, layer_key)
+            new.append(after)
+        return tuple(new), x
+
+    def scan_over(
+        self, params: PyTree, xs: Array, state: PyTree, context: Context
+    ) -> tuple[PyTree, Array, PyTree]:
+        """Scans each layer over the outputs of the one below; `scan` calls this."""
+        final, states = [], []
+        for i, layer in enumerate(self.layers):
+            part = context.for_part(i)
+            last, xs, every = part.scan(layer, params[i], xs, state[i])
+            xs = self._drop(i, xs, part.key)
+            final.append(last)
+            states.append(every)
+        return tuple(final), xs, tuple(states)
+
+    def _drop(self, i: int, ys: Array, key: Array | None) -> Array:
+        if key is None or not self.dropout or i == len(self.layers) - 1:
+            return ys
+        kept = jax.random.bernoulli(key, 1 - self.dropout, ys.shape)
+        return jnp.where(kept, ys / (1 - self.dropout), 0)

@@ -1,0 +1,146 @@
+"""The loop over time, and its derivative: one linear recurrence, stated once for every cell and transform.
+
+`loop` runs h_t = f(h_{t−1}, a_t). Its tangent is δh_t = A_t δh_{t−1} + s_t, a scan over δh alone: the
+coefficients of A and the source s are computed for all of time at once, outside it. JAX transposes that scan
+for reverse mode; what it carries then is the adjoint of the state, and since s holds every parameter, the
+gradient of every weight is one product outside the loop. Because `loop` also returns the gates, and its rule
+calls `loop` for them, the rule can itself be differentiated, to any order.
+"""
+
+from __future__ import annotations
+
+from functools import partial
+from typing import Any, NamedTuple
+
+import jax
+import jax.numpy as jnp
+from jax import Array, lax
+
+from jaxgru.cells.base import Cell
+from jaxgru.recurrence.marks import Marks
+
+PyTree = Any
+
+
+class Plan(NamedTuple):
+    """What is static about a loop.
+
+    Attributes:
+      cell: the recurrence.
+      reverse: whether it runs from the last step to the first.
+      hoisted: whether the loop is given projected inputs; else it projects each raw one as it goes.
+      save: what forward keeps for the derivative: the "gates" of each step, or its state alone ("states").
+      unroll: how many steps XLA sees as one body.
+    """
+
+    cell: Cell
+    reverse: bool
+    hoisted: bool
+    save: str
+    unroll: int
+
+
+class Passed(NamedTuple):
+    """What a loop returns: the last state, every state, and every step's gates (None unless asked for)."""
+
+    final: PyTree
+    states: PyTree
+    gates: PyTree
+
+
+def loop(plan: Plan, params: PyTree, h0: PyTree, restart: PyTree, inputs: PyTree, marks: Marks) -> Passed:
+    """Runs the recurrence.
+
+    Args:
+      plan: what is static.
+      params: the cell's parameters, cast.
+      h0: the state before the first step.
+      restart: the state that a reset returns to; None where there are none.
+      inputs: projected inputs, or raw ones (T, *B, I) if not `plan.hoisted`, with no NaN in the padding.
+      marks: which steps act, reset, and cut.
+    """
+    return _loop(plan, False, params, h0, restart, inputs, marks)
+
+
+def projected(cell: Cell, params: PyTree, inputs: Array, valid: Array | None) -> PyTree:
+    """a for raw inputs, with held gates at the steps that do not act if the cell has such."""
+    a = cell.project(params, inputs)
+    return cell.hold(a, valid[..., None]) if cell.holds and valid is not None else a
+
+
+@partial(jax.custom_jvp, nondiff_argnums=(0, 1))
+def _loop(
+    plan: Plan, saving: bool, params: PyTree, h0: PyTree, restart: PyTree, inputs: PyTree, marks: Marks
+) -> Passed:
+    cell = plan.cell
+
+    def body(h: PyTree, step: tuple[PyTree, Marks]) -> tuple[PyTree, tuple[PyTree, PyTree]]:
+        x, (valid, reset, cut) = step
+        h = _where(reset, restart, h)
+        h = _where(cut, lax.stop_gradient(h), h)
+        a = x if plan.hoisted else projected(cell, params, x, valid)
+        new, gates = cell.transition(params, h, a)
+        new = new if cell.holds or valid is None else _where(~valid, h, new)
+        return new, (new, gates if saving else None)
+
+    final, (states, gates) = lax.scan(body, h0, (inputs, marks), reverse=plan.reverse, unroll=plan.unroll)
+    return Passed(final, states, gates)
+
+
+@_loop.defjvp
+def _loop_jvp(plan: Plan, saving: bool, primals: Any, tangents: Any) -> tuple[Passed, Passed]:
+    cell, (params, h0, restart, inputs, marks) = plan.cell, primals
+    dparams, dh0, drestart, dinputs, _ = tangents
+    out = _loop(plan, saving or plan.save == "gates", *primals)
+    prev = _before(plan, h0, restart, out.states, marks)
+    a, da = inputs, dinputs
+    if not plan.hoisted:
+        project = partial(projected, cell, valid=marks.valid)
+        a, da = jax.jvp(project, (params, inputs), (dparams, dinputs))
+    passed = cell.transition(params, prev, a) if out.gates is None else (out.states, out.gates)
+    coef = cell.linearize(params, prev, a, passed)
+    s = cell.source(params, coef, prev, dparams, da)
+
+    def body(dh: PyTree, step: tuple[PyTree, PyTree, Marks]) -> tuple[PyTree, PyTree]:
+        coef, s, (valid, reset, cut) = step
+        dh = _where(reset, drestart, dh)
+        dh = _where(cut, _zeros(dh), dh)
+        new = jax.tree.map(jnp.add, cell.tangent(params, coef, dh), s)
+        new = new if cell.holds or valid is None else _where(~valid, dh, new)
+        return new, new
+
+    dfinal, dstates = lax.scan(body, dh0, (coef, s, marks), reverse=plan.reverse, unroll=plan.unroll)
+    if not saving:
+        return out._replace(gates=None), Passed(dfinal, dstates, None)
+    dprev = _before(plan, dh0, drestart, dstates, marks, zero_cut=True)
+    dgates = jax.jvp(lambda *args: cell.transition(*args)[1], (params, prev, a), (dparams, dprev, da))[1]
+    return out, Passed(dfinal, dstates, dgates)
+
+
+def _before(plan: Plan, h0: PyTree, restart: PyTree, states: PyTree, marks: Marks, zero_cut: bool = False) -> PyTree:
+    """The state each step acts on, from the states after each."""
+
+    def shift(first: Array, after: Array) -> Array:
+        parts = (after[1:], first[None]) if plan.reverse else (first[None], after[:-1])
+        return jnp.concatenate(parts) if len(after) else after
+
+    prev = jax.tree.map(shift, h0, states)
+    if restart is not None:
+        every = jax.tree.map(lambda r, p: jnp.broadcast_to(r, p.shape), restart, prev)
+        prev = _where(marks.reset, every, prev)
+    return _where(marks.cut, _zeros(prev) if zero_cut else lax.stop_gradient(prev), prev)
+
+
+def _where(mark: Array | None, yes: PyTree, no: PyTree) -> PyTree:
+    """`yes` where the mark is set, with the mark's axes the leading ones; `no` without marks."""
+    if mark is None:
+        return no
+
+    def select(yes: Array, no: Array) -> Array:
+        return jnp.where(mark.reshape(mark.shape + (1,) * (no.ndim - mark.ndim)), yes, no)
+
+    return jax.tree.map(select, yes, no)
+
+
+def _zeros(tree: PyTree) -> PyTree:
+    return jax.tree.map(jnp.zeros_like, tree)

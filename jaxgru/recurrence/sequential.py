@@ -1,0 +1,60 @@
+"""Step by step: the recurrence as it is written."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Literal
+
+from jaxgru import checks
+from jaxgru.recurrence.linearized import Plan, loop, projected
+
+if TYPE_CHECKING:
+    from jax import Array
+
+    from jaxgru.cells.base import Cell
+    from jaxgru.recurrence.marks import Marks
+
+PyTree = Any
+
+
+@dataclass(frozen=True)
+class Sequential:
+    """Runs one step after the other; the weights' gradients stay outside the loop.
+
+    Args:
+      hoist: whether the inputs are projected for all of time before the loop, or step by step in it, which
+        keeps nothing of size (T, B, 3H) where that outgrows the cache.
+      unroll: how many steps XLA sees as one body.
+      save: what the forward pass keeps for the derivative: the "gates", or the "states" alone, from which the
+        gates are computed again in one product over all of time.
+
+    Raises:
+      TypeError, ValueError: an argument of another type, or outside its choices.
+
+    Example:
+      >>> import jax, jax.numpy as jnp, jaxgru
+      >>> cell = jaxgru.GRU(3, 5)
+      >>> params = cell.init(jax.random.key(0))
+      >>> final, ys = jaxgru.scan(cell, params, jnp.ones((7, 3)), backend=jaxgru.Sequential(save="states"))
+
+    Cost: T steps in sequence. Memory for a GRU's derivative: 5 T·B·H numbers beside the projected inputs with
+      save="gates", T·B·H with save="states".
+    """
+
+    hoist: bool = True
+    unroll: int = 1
+    save: Literal["gates", "states"] = "gates"
+
+    def __post_init__(self) -> None:
+        checks.flag("hoist", self.hoist)
+        checks.size("unroll", self.unroll)
+        checks.choice("save", self.save, ("gates", "states"))
+
+    def run(
+        self, cell: Cell, params: PyTree, xs: Array, h0: PyTree, restart: PyTree, marks: Marks, *, reverse: bool
+    ) -> tuple[PyTree, PyTree]:
+        """The state after the last step, and the states after each, for inputs without NaN in the padding."""
+        plan = Plan(cell, reverse, self.hoist, self.save, self.unroll)
+        inputs = projected(cell, params, xs, marks.valid) if self.hoist else xs
+        passed = loop(plan, params, h0, restart, inputs, marks)
+        return passed.final, passed.states

@@ -1,0 +1,208 @@
+"""The table that the laws run over: every cell, layer and backend, once. A new cell is one line here."""
+
+from __future__ import annotations
+
+import contextlib
+import itertools
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from functools import partial
+from typing import Any, NamedTuple
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+
+import jaxgru
+from jaxgru import GRU, RNN, Bidirectional, Chunked, Sequential, Stack, reference
+from tests.leaky import Leaky, leaky_step
+
+T, B, I, H = 7, 3, 3, 4
+LENGTHS = np.array([7, 4, 0])
+VARIANTS = list(itertools.product(("after", "before"), ("keeps", "writes")))
+
+
+@dataclass(frozen=True)
+class CellLaws:
+    """What the laws need to know of a cell.
+
+    Attributes:
+      cell: the cell, of I inputs and H units.
+      oracle: its step in NumPy: (params, h, x) -> h.
+      bound: the largest |h| it can reach from h0 = 0, None if there is none.
+      dots: how many matmuls its loop and the loop of its gradient have; None without a hand-made derivative.
+    """
+
+    cell: Any
+    oracle: Callable[[Any, np.ndarray, np.ndarray], np.ndarray]
+    bound: float | None = 1.0
+    dots: int | None = 1
+
+
+CELLS = {
+    **{
+        f"gru-{reset}-{update}": CellLaws(
+            GRU(I, H, reset=reset, update=update),
+            partial(reference.gru_step, reset=reset, update=update),
+            dots=1 if reset == "after" else 2,
+        )
+        for reset, update in VARIANTS
+    },
+    "gru-bias=False": CellLaws(GRU(I, H, bias=False), reference.gru_step),
+    "rnn-tanh": CellLaws(RNN(I, H), reference.rnn_step),
+    "rnn-relu": CellLaws(
+        RNN(I, H, activation="relu"), partial(reference.rnn_step, activation="relu"), bound=None
+    ),
+    "leaky": CellLaws(Leaky(I, H), leaky_step, dots=None),
+}
+
+
+def again(cell: Any, width: int) -> Any:
+    """The same kind of cell with another input width."""
+    other = type(cell).__new__(type(cell))
+    other.__dict__.update({**cell.__dict__, "input_size": width})
+    return other
+
+
+LAYERS: dict[str, Callable[[Any], Any]] = {
+    "stack": lambda cell: Stack([cell, again(cell, H)]),
+    "concat": Bidirectional,
+    "sum": lambda cell: Bidirectional(cell, merge="sum"),
+    "mean": lambda cell: Bidirectional(cell, merge="mean"),
+    "nested": lambda cell: Stack([Bidirectional(cell), Stack([again(cell, 2 * H)]), Bidirectional(again(cell, H))]),
+    "both-stacks": lambda cell: Bidirectional(Stack([cell, again(cell, H)]), cell),
+}
+BACKENDS = {
+    "auto": jaxgru.AUTO,
+    "in-loop": Sequential(hoist=False),
+    "states": Sequential(save="states"),
+    "in-loop-states": Sequential(hoist=False, save="states"),
+    "unroll": Sequential(unroll=3),
+    "chunked": Chunked(3),
+}
+
+
+class Data(NamedTuple):
+    """Everything a scan can be given, in float64."""
+
+    params: Any
+    xs: jax.Array
+    h0: Any
+    resets: jax.Array
+
+
+@dataclass(frozen=True)
+class Case:
+    """A cell, what is built of it, and the backend that runs it."""
+
+    name: str
+    cell: str
+    layer: str = "alone"
+    backend: str = "auto"
+
+    def __str__(self) -> str:
+        return self.name
+
+    @property
+    def laws(self) -> CellLaws:
+        return CELLS[self.cell]
+
+    @property
+    def model(self) -> Any:
+        cell = self.laws.cell
+        return cell if self.layer == "alone" else LAYERS[self.layer](cell)
+
+    def scan(self, *args: Any, **options: Any) -> Any:
+        """`jaxgru.scan` of this model with this backend."""
+        return jaxgru.scan(self.model, *args, backend=BACKENDS[self.backend], **options)
+
+    def data(self, seed: int = 0, dtype: Any = jnp.float64, batch: tuple[int, ...] = (B,), steps: int = T) -> Data:
+        """Parameters, inputs, a state and resets drawn at random."""
+        keys = jax.random.split(jax.random.key(seed), 4)
+        params = jax.tree.map(lambda w: w.astype(dtype), self.model.init(keys[0]))
+        xs = jax.random.normal(keys[1], (steps, *batch, I), dtype)
+        state = self.model.initial_state(batch)
+        leaves, tree = jax.tree.flatten(state)
+        drawn = [
+            jax.random.uniform(k, s.shape, dtype, -1, 1)
+            for k, s in zip(jax.random.split(keys[2], len(leaves)), leaves, strict=True)
+        ]
+        return Data(params, xs, jax.tree.unflatten(tree, drawn), jax.random.bernoulli(keys[3], 0.25, xs.shape[:-1]))
+
+
+def _table() -> Iterator[tuple[Case, bool]]:
+    """Every case, and whether it belongs to the short run of the one law that takes pairs."""
+    for cell in CELLS:
+        yield Case(cell, cell), True
+        for layer in LAYERS:
+            yield Case(f"{cell}/{layer}", cell, layer), True
+        for backend in list(BACKENDS)[1:]:
+            yield Case(f"{cell}/{backend}", cell, backend=backend), True
+        for layer, backend in itertools.product(LAYERS, list(BACKENDS)[1:]):
+            yield Case(f"{cell}/{layer}/{backend}", cell, layer, backend), False
+
+
+def every_case(function: Any) -> Any:
+    """Parametrizes a law with each cell, and in the full run with each layer and backend too."""
+    return _parametrized(function, lambda case, _: case.name in CELLS)
+
+
+def every_pair(function: Any) -> Any:
+    """Parametrizes a law with each cell × backend and cell × layer, and in the full run with all products."""
+    return _parametrized(function, lambda _, pair: pair)
+
+
+def _parametrized(function: Any, short: Callable[[Case, bool], bool]) -> Any:
+    params = [
+        pytest.param(case, id=case.name, marks=[] if short(case, pair) else [pytest.mark.full])
+        for case, pair in _table()
+    ]
+    return pytest.mark.parametrize("case", params)(function)
+
+
+def tolerance(dtype: Any = jnp.float64, steps: int = T) -> float:
+    """How far two orders of the same sums may drift apart over so many steps, relative to the largest number."""
+    return 32 * steps * float(jnp.finfo(dtype).eps)
+
+
+def assert_close(got: Any, want: Any, tol: float | None = None) -> None:
+    """Equal structure and shapes, and max|Δ| ≤ tol · max(1, max|want|) in each leaf."""
+    assert jax.tree.structure(got) == jax.tree.structure(want)
+    for (path, g), w in zip(jax.tree_util.tree_leaves_with_path(got), jax.tree.leaves(want), strict=True):
+        g, w = np.asarray(g), np.asarray(w)
+        assert g.shape == w.shape, jax.tree_util.keystr(path)
+        if not g.size:
+            continue
+        limit = (tolerance(g.dtype) if tol is None else tol) * max(1.0, float(np.abs(w).max()))
+        worst = float(np.abs(g.astype(np.float64) - w.astype(np.float64)).max())
+        assert worst <= limit, f"{jax.tree_util.keystr(path)}: {worst:.2e} > {limit:.2e}"
+
+
+def assert_same(got: Any, want: Any) -> None:
+    """Equal bit for bit."""
+    assert jax.tree.structure(got) == jax.tree.structure(want)
+    for (path, g), w in zip(jax.tree_util.tree_leaves_with_path(got), jax.tree.leaves(want), strict=True):
+        np.testing.assert_array_equal(np.asarray(g), np.asarray(w), err_msg=jax.tree_util.keystr(path))
+
+
+def weighted(out: Any) -> jax.Array:
+    """One number that depends on everything a scan returns, each entry with a weight of its own."""
+    leaves = [leaf for leaf in jax.tree.leaves(out) if leaf.size]
+    return sum(jnp.sum(leaf * jnp.cos(jnp.arange(leaf.size, dtype=leaf.dtype)).reshape(leaf.shape)) for leaf in leaves)
+
+
+@contextlib.contextmanager
+def double() -> Iterator[None]:
+    """JAX with float64, and as it was afterwards."""
+    before = jax.config.jax_enable_x64
+    jax.config.update("jax_enable_x64", True)
+    try:
+        yield
+    finally:
+        jax.config.update("jax_enable_x64", before)
+
+
+def row(data: Data, b: int, length: int) -> Data:
+    """One row of a batch, cut to its length."""
+    return Data(data.params, data.xs[:length, b], jax.tree.map(lambda s: s[b], data.h0), data.resets[:length, b])
