@@ -46,8 +46,10 @@ def float_dtype(name: str, value: Any) -> np.dtype:
         dtype = None
     if dtype is None or not jnp.issubdtype(dtype, jnp.floating):
         raise TypeError(f"{name} must be a floating dtype such as jnp.float32, got {value!r}")
-    if dtype == np.float64 and not jax.config.jax_enable_x64:
-        raise ValueError(f"{name} is float64, which JAX has off: set jax.config.update('jax_enable_x64', True)")
+    if jax.dtypes.canonicalize_dtype(dtype) != dtype:
+        raise ValueError(
+            f"{name} is float64, which JAX has off: set jax.config.update('jax_enable_x64', True)"
+        )
     return dtype
 
 
@@ -63,7 +65,9 @@ def floating(name: str, value: Any) -> Array:
     """An array of real floating dtype: an integer one is refused rather than converted."""
     out = array(name, value)
     if not jnp.issubdtype(out.dtype, jnp.floating):
-        raise TypeError(f"{name} must have a floating dtype, got {out.dtype}; convert it, e.g. {name}.astype(jnp.float32)")
+        raise TypeError(
+            f"{name} must have a floating dtype, got {out.dtype}; convert it, e.g. {name}.astype(jnp.float32)"
+        )
     return out
 
 
@@ -85,9 +89,17 @@ def same_tree(name: str, value: Any, expected: Any, why: str = "") -> None:
       TypeError: a leaf is no floating array.
       ValueError: another structure, or a leaf of another shape; the leaf is named by its path.
     """
-    here, there = jax.tree.structure(value), jax.tree.structure(expected)
-    if here != there:
-        raise ValueError(f"{name} must have the structure {there}{why}, got {here}")
+    structure: Any = jax.tree.structure(value)
+    if structure != jax.tree.structure(expected):
+        here, there = (
+            [name + jax.tree_util.keystr(path) for path, _ in jax.tree_util.tree_leaves_with_path(tree)]
+            for tree in (value, expected)
+        )
+        missing = ", ".join(path for path in there if path not in here) or "nothing"
+        unexpected = ", ".join(path for path in here if path not in there) or "nothing"
+        raise ValueError(
+            f"{name} has another structure than it must have{why}: missing {missing}; unexpected {unexpected}"
+        )
     wanted = jax.tree.leaves(expected)
     for (path, leaf), want in zip(jax.tree_util.tree_leaves_with_path(value), wanted, strict=True):
         label = name + jax.tree_util.keystr(path)
@@ -104,7 +116,9 @@ def key(name: str, value: Any) -> None:
 
 def model(name: str, value: Any) -> None:
     """A cell or a composition: a value, not a class."""
-    if isinstance(value, type) or not all(hasattr(value, a) for a in ("input_size", "output_size", "init", "step")):
+    if isinstance(value, type) or not all(
+        hasattr(value, a) for a in ("input_size", "output_size", "init", "step")
+    ):
         raise TypeError(f"{name} must be a model such as GRU(64, 128), got {value!r}")
 
 

@@ -38,9 +38,9 @@ def gru_step(params: PyTree, h: Array, x: Array, *, reset: str = "after", update
       >>> gru_step((np.zeros((3, 6)), np.zeros((2, 6)), None, None), np.ones(2), np.ones(3))
       array([0.5, 0.5])
     """
-    w_x, w_h, b_x, b_h = (None if p is None else np.asarray(p, np.float64) for p in params)
-    size = h.shape[-1]
-    b_x, b_h = (np.zeros(3 * size) if b is None else b for b in (b_x, b_h))
+    w_x, w_h, b_x, b_h = (
+        np.zeros(3 * h.shape[-1]) if p is None else np.asarray(p, np.float64) for p in params
+    )
     a_r, a_z, a_n = np.split(np.asarray(x, np.float64) @ w_x + b_x, 3, -1)
     w_r, w_z, w_n = np.split(w_h, 3, -1)
     b_r, b_z, b_n = np.split(b_h, 3)
@@ -63,7 +63,8 @@ def rnn_step(params: PyTree, h: Array, x: Array, *, activation: str = "tanh") ->
       (*B, H), the state after.
 
     Example:
-      >>> rnn_step((np.ones((3, 2)), np.zeros((2, 2)), None, None), np.zeros(2), np.ones(3), activation="relu")
+      >>> params = np.ones((3, 2)), np.zeros((2, 2)), None, None
+      >>> rnn_step(params, np.zeros(2), np.ones(3), activation="relu")
       array([3., 3.])
     """
     w_x, w_h, b_x, b_h = (0.0 if p is None else np.asarray(p, np.float64) for p in params)

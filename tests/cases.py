@@ -4,10 +4,9 @@ from __future__ import annotations
 
 import contextlib
 import itertools
-from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from functools import partial
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import jax
 import jax.numpy as jnp
@@ -18,7 +17,10 @@ import jaxgru
 from jaxgru import GRU, RNN, Bidirectional, Chunked, Sequential, Stack, reference
 from tests.leaky import Leaky, leaky_step
 
-T, B, I, H = 7, 3, 3, 4
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
+T, B, I, H = 7, 3, 3, 4  # noqa: E741 - the axes' names in the literature
 LENGTHS = np.array([7, 4, 0])
 VARIANTS = list(itertools.product(("after", "before"), ("keeps", "writes")))
 
@@ -70,7 +72,9 @@ LAYERS: dict[str, Callable[[Any], Any]] = {
     "concat": Bidirectional,
     "sum": lambda cell: Bidirectional(cell, merge="sum"),
     "mean": lambda cell: Bidirectional(cell, merge="mean"),
-    "nested": lambda cell: Stack([Bidirectional(cell), Stack([again(cell, 2 * H)]), Bidirectional(again(cell, H))]),
+    "nested": lambda cell: Stack(
+        [Bidirectional(cell), Stack([again(cell, 2 * H)]), Bidirectional(again(cell, H))]
+    ),
     "both-stacks": lambda cell: Bidirectional(Stack([cell, again(cell, H)]), cell),
 }
 BACKENDS = {
@@ -117,18 +121,21 @@ class Case:
         """`jaxgru.scan` of this model with this backend."""
         return jaxgru.scan(self.model, *args, backend=BACKENDS[self.backend], **options)
 
-    def data(self, seed: int = 0, dtype: Any = jnp.float64, batch: tuple[int, ...] = (B,), steps: int = T) -> Data:
-        """Parameters, inputs, a state and resets drawn at random."""
-        keys = jax.random.split(jax.random.key(seed), 4)
-        params = jax.tree.map(lambda w: w.astype(dtype), self.model.init(keys[0]))
-        xs = jax.random.normal(keys[1], (steps, *batch, I), dtype)
-        state = self.model.initial_state(batch)
-        leaves, tree = jax.tree.flatten(state)
-        drawn = [
-            jax.random.uniform(k, s.shape, dtype, -1, 1)
-            for k, s in zip(jax.random.split(keys[2], len(leaves)), leaves, strict=True)
-        ]
-        return Data(params, xs, jax.tree.unflatten(tree, drawn), jax.random.bernoulli(keys[3], 0.25, xs.shape[:-1]))
+    def data(
+        self, seed: int = 0, dtype: Any = jnp.float64, batch: tuple[int, ...] = (B,), steps: int = T
+    ) -> Data:
+        """Parameters, inputs, a state and resets drawn at random: by NumPy, which has nothing to compile."""
+        rng = np.random.default_rng(seed)
+
+        def drawn(like: Any) -> jax.Array:
+            return jnp.asarray(rng.uniform(-0.7, 0.7, like.shape), dtype)
+
+        params, state = jax.eval_shape(
+            lambda: (self.model.init(jax.random.key(0)), self.model.initial_state(batch))
+        )
+        xs = jnp.asarray(rng.standard_normal((steps, *batch, I)), dtype)
+        resets = jnp.asarray(rng.random(xs.shape[:-1]) < 0.25)
+        return Data(jax.tree.map(drawn, params), xs, jax.tree.map(drawn, state), resets)
 
 
 def _table() -> Iterator[tuple[Case, bool]]:
@@ -170,12 +177,12 @@ def assert_close(got: Any, want: Any, tol: float | None = None) -> None:
     """Equal structure and shapes, and max|Δ| ≤ tol · max(1, max|want|) in each leaf."""
     assert jax.tree.structure(got) == jax.tree.structure(want)
     for (path, g), w in zip(jax.tree_util.tree_leaves_with_path(got), jax.tree.leaves(want), strict=True):
-        g, w = np.asarray(g), np.asarray(w)
-        assert g.shape == w.shape, jax.tree_util.keystr(path)
-        if not g.size:
+        ours, theirs = np.asarray(g), np.asarray(w)
+        assert ours.shape == theirs.shape, jax.tree_util.keystr(path)
+        if not ours.size:
             continue
-        limit = (tolerance(g.dtype) if tol is None else tol) * max(1.0, float(np.abs(w).max()))
-        worst = float(np.abs(g.astype(np.float64) - w.astype(np.float64)).max())
+        limit = (tolerance(ours.dtype) if tol is None else tol) * max(1.0, float(np.abs(theirs).max()))
+        worst = float(np.abs(ours.astype(np.float64) - theirs.astype(np.float64)).max())
         assert worst <= limit, f"{jax.tree_util.keystr(path)}: {worst:.2e} > {limit:.2e}"
 
 
@@ -189,7 +196,16 @@ def assert_same(got: Any, want: Any) -> None:
 def weighted(out: Any) -> jax.Array:
     """One number that depends on everything a scan returns, each entry with a weight of its own."""
     leaves = [leaf for leaf in jax.tree.leaves(out) if leaf.size]
-    return sum(jnp.sum(leaf * jnp.cos(jnp.arange(leaf.size, dtype=leaf.dtype)).reshape(leaf.shape)) for leaf in leaves)
+    return sum(
+        jnp.sum(leaf * jnp.cos(jnp.arange(leaf.size, dtype=leaf.dtype)).reshape(leaf.shape))
+        for leaf in leaves
+    )
+
+
+# For laws that ask what is computed, not how well: half the time to compile.
+quick_jit = partial(
+    jax.jit, compiler_options={"xla_backend_optimization_level": 0, "xla_llvm_disable_expensive_passes": True}
+)
 
 
 @contextlib.contextmanager
@@ -205,4 +221,6 @@ def double() -> Iterator[None]:
 
 def row(data: Data, b: int, length: int) -> Data:
     """One row of a batch, cut to its length."""
-    return Data(data.params, data.xs[:length, b], jax.tree.map(lambda s: s[b], data.h0), data.resets[:length, b])
+    return Data(
+        data.params, data.xs[:length, b], jax.tree.map(lambda s: s[b], data.h0), data.resets[:length, b]
+    )

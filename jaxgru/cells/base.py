@@ -14,7 +14,7 @@ from jax import Array
 
 from jaxgru import checks
 from jaxgru.cells.dense import accumulator
-from jaxgru.cells.initializers import Initializer, Role, initializer
+from jaxgru.cells.initializers import Initializer, Parameter, initializer
 
 PyTree = Any
 
@@ -71,7 +71,7 @@ class Cell(abc.ABC):
                 words.append(f"{name}={str(value) if isinstance(value, np.dtype) else value!r}")
         return f"{type(self).__name__}({', '.join(words)})"
 
-    def draw(self, key: Array, *parameters: tuple[Role, tuple[int, ...]] | None) -> list[Array | None]:
+    def draw(self, key: Array, *parameters: Parameter | None) -> list[Any]:
         """One array for each (role, shape), by the cell's initializer; None stays None."""
         keys = jax.random.split(key, len(parameters))
         return [
@@ -110,7 +110,9 @@ class Cell(abc.ABC):
         """The next state."""
         return self.transition(params, state, a)[0]
 
-    def linearize(self, params: PyTree, prev: PyTree, a: PyTree, passed: tuple[PyTree, PyTree] | None = None) -> PyTree:
+    def linearize(
+        self, params: PyTree, prev: PyTree, a: PyTree, passed: tuple[PyTree, PyTree] | None = None
+    ) -> PyTree:
         """The coefficients of the derivative of `advance` at (prev, a).
 
         Args:
@@ -190,8 +192,12 @@ class Cell(abc.ABC):
         x = checks.floating("x", x)
         if x.ndim == 0 or x.shape[-1] != self.input_size:
             raise ValueError(f"x must have shape (*B, {self.input_size}), got {checks.axes(x.shape)}")
-        checks.same_tree("params", params, jax.eval_shape(lambda: self.init(jax.random.key(0))), f" for {self}")
-        checks.same_tree("state", state, jax.eval_shape(lambda p: self.initial_state(x.shape[:-1], p), params))
+        checks.same_tree(
+            "params", params, jax.eval_shape(lambda: self.init(jax.random.key(0))), f" for {self}"
+        )
+        checks.same_tree(
+            "state", state, jax.eval_shape(lambda p: self.initial_state(x.shape[:-1], p), params)
+        )
         dtype = self.compute_dtype(params, x)
         params, state = self.cast(params, dtype), self.cast_state(state, dtype, "state")
         state = self.advance(params, state, self.project(params, x.astype(dtype)))

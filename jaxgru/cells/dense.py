@@ -1,25 +1,29 @@
 """The two matrix products of the library: `dot` inside the loop, `dense` over all of time.
 
 They give the same numbers. `dense` is for weights that are differentiated: the gradient of w sums over every
-leading axis of x. Written as a contraction over several axes, XLA's CPU backend first copies both operands into
-transposed order; written as one flat (N, K)ᵀ(N, M) product it does not. A plain reshape gives the flat form for
-a batched call, yet under `vmap` its batching rule moves the new axis to the front, which is the same copy again.
-So the product and its gradient are stated as two primitives that are each other's transpose, and for which a
-batch axis of x is one more leading axis.
+leading axis of x. Written as a contraction over several axes, XLA's CPU backend first copies both operands
+into transposed order; written as one flat (N, K)ᵀ(N, M) product it does not. A plain reshape gives the flat
+form for a batched call, yet under `vmap` its batching rule moves the new axis to the front, which is the same
+copy again. So the product and its gradient are stated as two primitives that are each other's transpose, and
+for which a batch axis of x is one more leading axis.
 """
 
 from __future__ import annotations
 
 import math
 from functools import partial
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import jax
 import jax.numpy as jnp
-import numpy as np
 from jax import Array, lax
 from jax.extend.core import Primitive
 from jax.interpreters import ad, batching, mlir
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    import numpy as np
 
 
 def accumulator(dtype: Any) -> np.dtype:
@@ -41,18 +45,18 @@ def dot(x: Array, w: Array) -> Array:
 
 
 def dense(x: Array, w: Array) -> Array:
-    """`dot(x, w)` for an x with a time axis, whose gradient in w is one flat product however it is batched."""
+    """`dot(x, w)` over all of time, whose gradient in w is one flat product however it is batched."""
     return _bind(dense_p, x.astype(w.dtype), w)
 
 
-def blocks(count: int, x: Array) -> list[Array]:
+def blocks(count: int, x: Array) -> Sequence[Array]:
     """The last axis in `count` equal blocks: r | z | n."""
     # Its transpose is one concatenation; that of slices is pads and sums.
     return lax.split(x, (x.shape[-1] // count,) * count, axis=x.ndim - 1)
 
 
 def varying(tree: Any, like: Any) -> Any:
-    """`tree`, typed under `jax.shard_map` as varying over every mesh axis that a leaf of `like` varies over."""
+    """`tree`, typed under `jax.shard_map` as varying over each mesh axis that a leaf of `like` varies over."""
     axes = frozenset[str]().union(*(_varies_over(leaf) for leaf in jax.tree.leaves(like)))
 
     def cast(x: Array) -> Array:
@@ -70,11 +74,12 @@ def _varies_over(x: Array) -> frozenset[str]:
 
 def _bind(primitive: Primitive, x: Array, y: Array) -> Array:
     x, y = varying((x, y), (x, y))
-    return primitive.bind(x, y, precision=jax.config.jax_default_matmul_precision)
+    precision = jax.config.jax_default_matmul_precision  # type: ignore[attr-defined]
+    return primitive.bind(x, y, precision=precision)
 
 
 def _dense_flat(x: Array, w: Array, *, precision: Any) -> Array:
-    """(…, K), (K, N) -> (…, N)"""
+    """(…, K), (K, N) -> (…, N)."""
     flat = x.reshape(math.prod(x.shape[:-1]), x.shape[-1])
     y = lax.dot_general(flat, w, (((1,), (0,)), ((), ())), precision, accumulator(w.dtype))
     return y.reshape(*x.shape[:-1], w.shape[1])
@@ -98,13 +103,17 @@ def _gradient_by_axes(x: Array, y: Array, *, precision: Any) -> Array:
 def _primitive(name: str, flat: Any, by_axes: Any, transposes: tuple[Any, Any], batch: Any) -> Primitive:
     primitive = Primitive(name)
     primitive.def_impl(partial(_run, primitive))
-    primitive.def_abstract_eval(lambda x, y, **params: jax.make_jaxpr(partial(by_axes, **params))(x, y).out_avals[0])
+    primitive.def_abstract_eval(partial(_shape, by_axes))
     # Elsewhere than on a CPU the compiler wants the axes as they are: a partitioner can split them.
     mlir.register_lowering(primitive, mlir.lower_fun(by_axes, multiple_results=False))
     mlir.register_lowering(primitive, mlir.lower_fun(flat, multiple_results=False), platform="cpu")
     ad.defbilinear(primitive, *transposes)
     batching.primitive_batchers[primitive] = partial(batch, primitive, by_axes)
     return primitive
+
+
+def _shape(by_axes: Any, x: Any, y: Any, **params: Any) -> Any:
+    return jax.make_jaxpr(partial(by_axes, **params))(x, y).out_avals[0]
 
 
 def _run(primitive: Primitive, x: Array, y: Array, **params: Any) -> Array:
@@ -116,23 +125,25 @@ def _transposed(product: Any, ct: Array, like: Any) -> Array:
     return product(ct.astype(like.dtype)).astype(like.dtype)
 
 
-def _dense_over_x(ct: Array, x: Any, w: Array, **_: Any) -> Array:
+def _dense_over_x(ct: Array, _x: Any, w: Array, **_: Any) -> Array:
     return _transposed(lambda c: _bind(dense_p, c, w.T), ct, w)
 
 
-def _dense_over_w(ct: Array, x: Array, w: Any, **_: Any) -> Array:
+def _dense_over_w(ct: Array, x: Array, _w: Any, **_: Any) -> Array:
     return _transposed(lambda c: _bind(gradient_p, x, c), ct, x)
 
 
-def _gradient_over_x(ct: Array, x: Any, y: Array, **_: Any) -> Array:
+def _gradient_over_x(ct: Array, _x: Any, y: Array, **_: Any) -> Array:
     return _transposed(lambda c: _bind(dense_p, y, c.T), ct, y)
 
 
-def _gradient_over_y(ct: Array, x: Array, y: Any, **_: Any) -> Array:
+def _gradient_over_y(ct: Array, x: Array, _y: Any, **_: Any) -> Array:
     return _transposed(lambda c: _bind(dense_p, x, c), ct, x)
 
 
-def _batch_dense(primitive: Primitive, by_axes: Any, args: Any, dims: Any, **params: Any) -> tuple[Array, int]:
+def _batch_dense(
+    primitive: Primitive, by_axes: Any, args: Any, dims: Any, **params: Any
+) -> tuple[Array, int]:
     (x, w), (dim, w_dim) = args, dims
     if w_dim is not None:
         return jax.vmap(partial(by_axes, **params), (dim, w_dim))(x, w), 0
@@ -141,11 +152,15 @@ def _batch_dense(primitive: Primitive, by_axes: Any, args: Any, dims: Any, **par
     return primitive.bind(x, w, **params), dim
 
 
-def _batch_gradient(primitive: Primitive, by_axes: Any, args: Any, dims: Any, **params: Any) -> tuple[Array, int]:
+def _batch_gradient(_: Primitive, by_axes: Any, args: Any, dims: Any, **params: Any) -> tuple[Array, int]:
     return jax.vmap(partial(by_axes, **params), dims)(*args), 0
 
 
 dense_p = _primitive("dense", _dense_flat, _dense_by_axes, (_dense_over_x, _dense_over_w), _batch_dense)
 gradient_p = _primitive(
-    "weight_gradient", _gradient_flat, _gradient_by_axes, (_gradient_over_x, _gradient_over_y), _batch_gradient
+    "weight_gradient",
+    _gradient_flat,
+    _gradient_by_axes,
+    (_gradient_over_x, _gradient_over_y),
+    _batch_gradient,
 )

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any, ClassVar, Literal, NamedTuple
+from typing import TYPE_CHECKING, Any, ClassVar, Literal, NamedTuple
 
 import jax
 import jax.numpy as jnp
@@ -12,7 +12,9 @@ from jax import Array, lax
 from jaxgru import checks
 from jaxgru.cells.base import Cell
 from jaxgru.cells.dense import blocks, dense, dot
-from jaxgru.cells.initializers import Initializer
+
+if TYPE_CHECKING:
+    from jaxgru.cells.initializers import Initializer, Parameter
 
 
 class GRUParams(NamedTuple):
@@ -23,6 +25,12 @@ class GRUParams(NamedTuple):
       w_h: (H, 3H), from the state.
       b_x: (3H,), beside w_x; None in a cell without bias.
       b_h: (3H,), beside w_h; None in a cell without bias.
+
+    Example:
+      >>> import jaxgru
+      >>> params = jaxgru.GRU(3, 5).init(jax.random.key(0))
+      >>> params.w_x.shape, params.w_h.shape, params.b_x.shape
+      ((3, 15), (5, 15), (15,))
     """
 
     w_x: Array
@@ -129,9 +137,10 @@ class GRU(Cell):
           key: a PRNG key.
         """
         inputs, hidden = self.input_size, self.hidden_size
-        bias = ("bias", (3 * hidden,)) if self.bias else None
-        weights = ("input", (inputs, 3 * hidden)), ("recurrent", (hidden, 3 * hidden))
-        return GRUParams(*self.draw(key, *weights, bias, bias))
+        bias: Parameter | None = ("bias", (3 * hidden,)) if self.bias else None
+        w_x: Parameter = ("input", (inputs, 3 * hidden))
+        w_h: Parameter = ("recurrent", (hidden, 3 * hidden))
+        return GRUParams(*self.draw(key, w_x, w_h, bias, bias))
 
     def project(self, params: GRUParams, xs: Array) -> tuple[Array, Array, Array]:
         """(a_r, a_z, a_n), each (…, H): x W_x + b_x, and with it every bias that stands outside ⊙ r.
@@ -176,11 +185,11 @@ class GRU(Cell):
     ) -> Coefficients:
         """The coefficients of the derivative of a step.
 
-            keep = z        K_n = (1 − z)(1 − n²)        K_z = (h − n) z (1 − z)          update="keeps"
-            keep = 1 − z    K_n = z (1 − n²)             K_z = (n − h) z (1 − z)          update="writes"
-            K_r = K_n (h W_n + b_n) r (1 − r)                                             reset="after"
-            K_r = h r (1 − r)                                                             reset="before"
-            inner = K_n r (after), r (before)
+        keep = z        K_n = (1 − z)(1 − n²)        K_z = (h − n) z (1 − z)          update="keeps"
+        keep = 1 − z    K_n = z (1 − n²)             K_z = (n − h) z (1 − z)          update="writes"
+        K_r = K_n (h W_n + b_n) r (1 − r)                                             reset="after"
+        K_r = h r (1 − r)                                                             reset="before"
+        inner = K_n r (after), r (before)
         """
         _, (r, z, n, recurrent) = self.transition(params, prev, a) if passed is None else passed
         keeps = self.update == "keeps"
@@ -230,7 +239,7 @@ class GRU(Cell):
         return k_z * (da_z + d_z) + k_n * d_n
 
     def hold(self, a: tuple[Array, Array, Array], valid: Array) -> tuple[Array, Array, Array]:
-        """Where `valid` is False: an update gate of exactly 1 (keeps) or 0 (writes), and r and n of no matter."""
+        """Where `valid` is False: z of exactly 1 (keeps) or 0 (writes), and r and n of no matter."""
         a_r, a_z, a_n = a
         # Half of the largest number, for an infinity would trip jax_debug_infs and overflow beside h W_z.
         huge = jnp.finfo(a_z.dtype).max / 2 * (1 if self.update == "keeps" else -1)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 from dataclasses import dataclass
 from typing import Any, Literal, Protocol
 
@@ -10,6 +11,7 @@ import jax.numpy as jnp
 from jax import Array
 
 Role = Literal["input", "recurrent", "bias"]
+Parameter = tuple[Role, tuple[int, ...]]  # what it does, and its shape
 
 
 class Initializer(Protocol):
@@ -38,7 +40,8 @@ class Uniform:
     References: the documentation of `torch.nn.GRU`, under "Variables".
 
     Example:
-      >>> w = Uniform()(jax.random.key(0), "recurrent", (4, 12), hidden_size=4, blocks=3, dtype=jnp.float32)
+      >>> sizes = dict(hidden_size=4, blocks=3, dtype=jnp.float32)
+      >>> w = Uniform()(jax.random.key(0), "recurrent", (4, 12), **sizes)
       >>> bool(jnp.abs(w).max() < 0.5)
       True
     """
@@ -46,6 +49,7 @@ class Uniform:
     def __call__(
         self, key: Array, role: Role, shape: tuple[int, ...], *, hidden_size: int, blocks: int, dtype: Any
     ) -> Array:
+        """Draws an array; see `Initializer`."""
         del role, blocks
         bound = hidden_size**-0.5
         return jax.random.uniform(key, shape, dtype, -bound, bound)
@@ -60,7 +64,8 @@ class GlorotOrthogonal:
     References: Glorot & Bengio 2010; Saxe et al. 2014 (arXiv:1312.6120).
 
     Example:
-      >>> w = GlorotOrthogonal()(jax.random.key(0), "recurrent", (4, 12), hidden_size=4, blocks=3, dtype=jnp.float32)
+      >>> sizes = dict(hidden_size=4, blocks=3, dtype=jnp.float32)
+      >>> w = GlorotOrthogonal()(jax.random.key(0), "recurrent", (4, 12), **sizes)
       >>> bool(jnp.allclose(w[:, :4].T @ w[:, :4], jnp.eye(4), atol=1e-5))
       True
     """
@@ -68,6 +73,7 @@ class GlorotOrthogonal:
     def __call__(
         self, key: Array, role: Role, shape: tuple[int, ...], *, hidden_size: int, blocks: int, dtype: Any
     ) -> Array:
+        """Draws an array; see `Initializer`."""
         del hidden_size
         if role == "bias":
             return jnp.zeros(shape, dtype)
@@ -90,8 +96,10 @@ def initializer(init: str | Initializer) -> Initializer:
     """
     if isinstance(init, str):
         if init not in NAMED:
-            raise ValueError(f"init must be one of {', '.join(map(repr, NAMED))} or an initializer value, got {init!r}")
+            raise ValueError(
+                f"init must be one of {', '.join(map(repr, NAMED))} or an initializer value, got {init!r}"
+            )
         return NAMED[init]
-    if not callable(init) or getattr(init, "__dataclass_params__", None) is None:
+    if not dataclasses.is_dataclass(init) or isinstance(init, type):
         raise TypeError(f"init must be a name or a frozen initializer value such as Uniform(), got {init!r}")
     return init

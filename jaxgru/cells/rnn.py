@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any, Literal, NamedTuple
+from typing import TYPE_CHECKING, Any, Literal, NamedTuple
 
 import jax
 import jax.numpy as jnp
@@ -12,7 +12,9 @@ from jax import Array
 from jaxgru import checks
 from jaxgru.cells.base import Cell
 from jaxgru.cells.dense import dense, dot
-from jaxgru.cells.initializers import Initializer
+
+if TYPE_CHECKING:
+    from jaxgru.cells.initializers import Initializer, Parameter
 
 
 class RNNParams(NamedTuple):
@@ -23,6 +25,12 @@ class RNNParams(NamedTuple):
       w_h: (H, H), from the state.
       b_x: (H,), beside w_x; None in a cell without bias.
       b_h: (H,), beside w_h; None in a cell without bias.
+
+    Example:
+      >>> import jaxgru
+      >>> params = jaxgru.RNN(3, 5, bias=False).init(jax.random.key(0))
+      >>> params.w_x.shape, params.w_h.shape, params.b_x
+      ((3, 5), (5, 5), None)
     """
 
     w_x: Array
@@ -89,8 +97,10 @@ class RNN(Cell):
           key: a PRNG key.
         """
         inputs, hidden = self.input_size, self.hidden_size
-        bias = ("bias", (hidden,)) if self.bias else None
-        return RNNParams(*self.draw(key, ("input", (inputs, hidden)), ("recurrent", (hidden, hidden)), bias, bias))
+        bias: Parameter | None = ("bias", (hidden,)) if self.bias else None
+        return RNNParams(
+            *self.draw(key, ("input", (inputs, hidden)), ("recurrent", (hidden, hidden)), bias, bias)
+        )
 
     def project(self, params: RNNParams, xs: Array) -> Array:
         """x W_x and both biases, (…, H)."""

@@ -25,7 +25,7 @@ class Both(NamedTuple):
     backward: PyTree
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class Bidirectional:
     """A model read in both directions: at each step what came before it and what comes after.
 
@@ -66,12 +66,23 @@ class Bidirectional:
         checks.choice("merge", self.merge, ("concat", "sum", "mean"))
         forward, backward = self.directions
         if forward.input_size != backward.input_size:
-            raise ValueError(f"backward must have forward's input_size {forward.input_size}, got {backward.input_size}")
+            raise ValueError(
+                f"backward must have forward's input_size {forward.input_size}, got {backward.input_size}"
+            )
         if self.merge != "concat" and forward.output_size != backward.output_size:
             raise ValueError(
                 f"backward must have forward's output_size {forward.output_size} for merge={self.merge!r}, "
                 f"got {backward.output_size}"
             )
+
+    def __repr__(self) -> str:
+        """The call that makes this layer."""
+        words = [repr(self.forward)]
+        if self.backward != self.forward:
+            words.append(repr(self.backward))
+        if self.merge != "concat":
+            words.append(f"merge={self.merge!r}")
+        return f"Bidirectional({', '.join(words)})"
 
     @property
     def directions(self) -> tuple[Model, Model]:
@@ -100,7 +111,9 @@ class Bidirectional:
     def initial_state(self, batch_shape: tuple[int, ...] = (), params: PyTree = None) -> Both:
         """The states before each direction's first step."""
         each = (None, None) if params is None else params
-        return Both(*(model.initial_state(batch_shape, p) for model, p in zip(self.directions, each, strict=True)))
+        return Both(
+            *(model.initial_state(batch_shape, p) for model, p in zip(self.directions, each, strict=True))
+        )
 
     def step(self, params: PyTree, state: PyTree, x: Array, key: Array | None = None) -> NoReturn:
         """Refuses: the backward direction begins at a sequence's end.

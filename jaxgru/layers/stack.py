@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
@@ -19,7 +20,7 @@ if TYPE_CHECKING:
 PyTree = Any
 
 
-@dataclass(frozen=True, init=False)
+@dataclass(frozen=True, init=False, repr=False)
 class Stack:
     """Layers above one another, each reading the outputs of the one below.
 
@@ -57,7 +58,7 @@ class Stack:
             raise ValueError("layers must hold at least one model, got none")
         for i, layer in enumerate(layers):
             checks.model(f"layers[{i}]", layer)
-        for i, (below, above) in enumerate(zip(layers, layers[1:], strict=False)):
+        for i, (below, above) in enumerate(itertools.pairwise(layers)):
             if below.output_size != above.input_size:
                 raise ValueError(
                     f"layers[{i + 1}] must have input_size {below.output_size}, the output_size of the layer "
@@ -66,6 +67,10 @@ class Stack:
         checks.rate("dropout", dropout)
         object.__setattr__(self, "layers", layers)
         object.__setattr__(self, "dropout", float(dropout))
+
+    def __repr__(self) -> str:
+        """The call that makes this stack."""
+        return f"Stack({list(self.layers)!r}{f', dropout={self.dropout}' if self.dropout else ''})"
 
     @property
     def input_size(self) -> int:
@@ -83,7 +88,10 @@ class Stack:
         Args:
           key: a PRNG key.
         """
-        return [layer.init(k) for layer, k in zip(self.layers, jax.random.split(key, len(self.layers)), strict=True)]
+        return [
+            layer.init(k)
+            for layer, k in zip(self.layers, jax.random.split(key, len(self.layers)), strict=True)
+        ]
 
     def initial_state(self, batch_shape: tuple[int, ...] = (), params: PyTree = None) -> tuple[PyTree, ...]:
         """The state before the first step, a tuple with each layer's."""

@@ -52,7 +52,15 @@ class Chunked:
         checks.size("steps", self.steps)
 
     def run(
-        self, cell: Cell, params: PyTree, xs: Array, h0: PyTree, restart: PyTree, marks: Marks, *, reverse: bool
+        self,
+        cell: Cell,
+        params: PyTree,
+        xs: Array,
+        h0: PyTree,
+        restart: PyTree,
+        marks: Marks,
+        *,
+        reverse: bool,
     ) -> tuple[PyTree, PyTree]:
         """The state after the last step, and the states after each, for inputs without NaN in the padding."""
 

@@ -74,7 +74,9 @@ class Context:
 
     def for_part(self, index: int) -> Context:
         """The same, with the key of a composition's part."""
-        return dataclasses.replace(self, key=None if self.key is None else jax.random.fold_in(self.key, index))
+        return dataclasses.replace(
+            self, key=None if self.key is None else jax.random.fold_in(self.key, index)
+        )
 
     def backward(self) -> Context:
         """The same in the other direction, so that segments cut by resets are the same segments.
@@ -85,7 +87,9 @@ class Context:
         resets = self.resets
         if resets is not None:
             none = jnp.zeros_like(resets[:1])
-            resets = jnp.concatenate((none, resets[:-1]) if self.reverse else (resets[1:], none))[: len(resets)]
+            resets = jnp.concatenate((none, resets[:-1]) if self.reverse else (resets[1:], none))[
+                : len(resets)
+            ]
             resets = resets if self.valid is None else resets & self.valid
         return dataclasses.replace(self, reverse=not self.reverse, resets=resets)
 

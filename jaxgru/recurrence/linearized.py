@@ -10,14 +10,15 @@ calls `loop` for them, the rule can itself be differentiated, to any order.
 from __future__ import annotations
 
 from functools import partial
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import jax
 import jax.numpy as jnp
 from jax import Array, lax
 
-from jaxgru.cells.base import Cell
-from jaxgru.recurrence.marks import Marks
+if TYPE_CHECKING:
+    from jaxgru.cells.base import Cell
+    from jaxgru.recurrence.marks import Marks
 
 PyTree = Any
 
@@ -117,7 +118,9 @@ def _loop_jvp(plan: Plan, saving: bool, primals: Any, tangents: Any) -> tuple[Pa
     return out, Passed(dfinal, dstates, dgates)
 
 
-def _before(plan: Plan, h0: PyTree, restart: PyTree, states: PyTree, marks: Marks, zero_cut: bool = False) -> PyTree:
+def _before(
+    plan: Plan, h0: PyTree, restart: PyTree, states: PyTree, marks: Marks, zero_cut: bool = False
+) -> PyTree:
     """The state each step acts on, from the states after each."""
 
     def shift(first: Array, after: Array) -> Array:

@@ -56,7 +56,7 @@ def scan(
     backend: Backend = AUTO,
     truncate: int | None = None,
     states: bool = False,
-) -> tuple[PyTree, Array] | tuple[PyTree, Array, PyTree]:
+) -> tuple[Any, ...]:
     """Runs a model over a sequence: h_t, y_t = step(h_{t−1}, x_t) for t = 0 … T−1.
 
     Time is the first axis, any number of batch axes follow, and every keyword composes with every other, with
@@ -102,9 +102,12 @@ def scan(
     Differs from: `flax.linen.RNN` and Keras are batch-major by default; PyTorch takes ragged batches as
       `PackedSequence`. In all three, reset states in mid-sequence are the caller's business.
     """
+    checks.model("model", model)
     xs = checks.floating("xs", xs)
     if xs.ndim < 2 or xs.shape[-1] != model.input_size:
-        raise ValueError(f"xs must have shape (T, *B, {model.input_size}) for {model}, got {checks.axes(xs.shape)}")
+        raise ValueError(
+            f"xs must have shape (T, *B, {model.input_size}) for {model}, got {checks.axes(xs.shape)}"
+        )
     batch_shape = xs.shape[1:-1]
     if lengths is not None:
         lengths = _lengths(lengths, len(xs), batch_shape)
@@ -164,5 +167,7 @@ def _lengths(lengths: Array, steps: int, batch_shape: tuple[int, ...]) -> Array:
         wrong = np.argwhere((np.asarray(lengths) < 0) | (np.asarray(lengths) > steps))
         if len(wrong):
             row = tuple(map(int, wrong[0]))
-            raise ValueError(f"lengths must lie in [0, {steps}], the steps of xs; lengths{list(row)} is {lengths[row]}")
+            raise ValueError(
+                f"lengths must lie in [0, {steps}], the number of steps; lengths{list(row)} is {lengths[row]}"
+            )
     return lengths

@@ -20,7 +20,15 @@ class Backend(Protocol):
     """A strategy: a frozen value that runs a cell's recurrence, or refuses by name."""
 
     def run(
-        self, cell: Cell, params: PyTree, xs: Array, h0: PyTree, restart: PyTree, marks: Marks, *, reverse: bool
+        self,
+        cell: Cell,
+        params: PyTree,
+        xs: Array,
+        h0: PyTree,
+        restart: PyTree,
+        marks: Marks,
+        *,
+        reverse: bool,
     ) -> tuple[PyTree, PyTree]:
         """Runs the recurrence.
 
@@ -55,7 +63,15 @@ class Auto:
     """
 
     def run(
-        self, cell: Cell, params: PyTree, xs: Array, h0: PyTree, restart: PyTree, marks: Marks, *, reverse: bool
+        self,
+        cell: Cell,
+        params: PyTree,
+        xs: Array,
+        h0: PyTree,
+        restart: PyTree,
+        marks: Marks,
+        *,
+        reverse: bool,
     ) -> tuple[PyTree, PyTree]:
         """As the chosen strategy runs it."""
         return Sequential().run(cell, params, xs, h0, restart, marks, reverse=reverse)

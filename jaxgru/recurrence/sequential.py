@@ -51,7 +51,15 @@ class Sequential:
         checks.choice("save", self.save, ("gates", "states"))
 
     def run(
-        self, cell: Cell, params: PyTree, xs: Array, h0: PyTree, restart: PyTree, marks: Marks, *, reverse: bool
+        self,
+        cell: Cell,
+        params: PyTree,
+        xs: Array,
+        h0: PyTree,
+        restart: PyTree,
+        marks: Marks,
+        *,
+        reverse: bool,
     ) -> tuple[PyTree, PyTree]:
         """The state after the last step, and the states after each, for inputs without NaN in the padding."""
         plan = Plan(cell, reverse, self.hoist, self.save, self.unroll)

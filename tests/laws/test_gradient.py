@@ -1,5 +1,7 @@
 """The one linear recurrence gives what JAX gives for a plain scan, under every transformation."""
 
+from functools import partial
+
 import jax
 import jax.numpy as jnp
 import pytest
@@ -7,7 +9,7 @@ from jax import lax
 from jax.flatten_util import ravel_pytree
 
 import jaxgru
-from tests.cases import CELLS, VARIANTS, B, H, I, assert_close, every_case, weighted
+from tests.cases import CELLS, VARIANTS, B, H, I, assert_close, every_case, quick_jit, weighted
 
 pytestmark = pytest.mark.usefixtures("x64")
 SMALL = ["gru-after-keeps", "gru-before-writes", "rnn-tanh", "leaky"]
@@ -25,8 +27,10 @@ def test_gradient_equals_plain_scan(case):
     params, xs, h0, _ = case.data(seed=3)
     if case.layer != "alone":
         pytest.skip("a composition's plain form is the oracle's finite differences")
-    ours = jax.jit(jax.grad(lambda *point: weighted(case.scan(*point)), (0, 1, 2)))(params, xs, h0)
-    theirs = jax.jit(jax.grad(lambda *point: weighted(plain(case.model, *point)), (0, 1, 2)))(params, xs, h0)
+    ours = quick_jit(jax.grad(lambda *point: weighted(case.scan(*point)), (0, 1, 2)))(params, xs, h0)
+    theirs = quick_jit(jax.grad(lambda *point: weighted(plain(case.model, *point)), (0, 1, 2)))(
+        params, xs, h0
+    )
     assert_close(ours, theirs, 1e-12)
 
 
@@ -50,18 +54,20 @@ def test_forward_and_reverse_mode_agree(problem):
     """jvp gives the gradient's product, and jacfwd equals jacrev."""
     flat, ours, theirs, outputs = problem
     v = jnp.sin(jnp.arange(flat.size, dtype=flat.dtype))
-    assert_close(jax.jit(lambda: jax.jvp(ours, (flat,), (v,))[1])(), jax.jit(lambda: jax.grad(theirs)(flat) @ v)())
-    assert_close(jax.jit(jax.jacfwd(outputs))(flat), jax.jit(jax.jacrev(outputs))(flat))
+    assert_close(
+        quick_jit(lambda: jax.jvp(ours, (flat,), (v,))[1])(), quick_jit(lambda: jax.grad(theirs)(flat) @ v)()
+    )
+    assert_close(quick_jit(jax.jacfwd(outputs))(flat), quick_jit(jax.jacrev(outputs))(flat))
 
 
 def test_second_derivatives(problem):
     """Hessian products, forward over reverse and reverse over forward and over reverse, equal the plain scan's."""
     flat, ours, theirs, _ = problem
     v = jnp.cos(jnp.arange(flat.size, dtype=flat.dtype))
-    want = jax.jit(lambda x: jax.jvp(jax.grad(theirs), (x,), (v,))[1])(flat)
-    assert_close(jax.jit(lambda x: jax.jvp(jax.grad(ours), (x,), (v,))[1])(flat), want, 1e-12)
-    assert_close(jax.jit(jax.grad(lambda x: jax.jvp(ours, (x,), (v,))[1]))(flat), want, 1e-12)
-    assert_close(jax.jit(jax.grad(lambda x: jax.grad(ours)(x) @ v))(flat), want, 1e-12)
+    want = quick_jit(lambda x: jax.jvp(jax.grad(theirs), (x,), (v,))[1])(flat)
+    assert_close(quick_jit(lambda x: jax.jvp(jax.grad(ours), (x,), (v,))[1])(flat), want, 1e-12)
+    assert_close(quick_jit(jax.grad(lambda x: jax.jvp(ours, (x,), (v,))[1]))(flat), want, 1e-12)
+    assert_close(quick_jit(jax.grad(lambda x: jax.grad(ours)(x) @ v))(flat), want, 1e-12)
 
 
 def test_third_derivative(problem):
@@ -69,10 +75,13 @@ def test_third_derivative(problem):
     flat, ours, theirs, _ = problem
     v = jnp.sin(1 + jnp.arange(flat.size, dtype=flat.dtype))
 
+    def along(f, x):
+        return jax.jvp(f, (x,), (v,))[1]
+
     def third(f):
         for _ in range(3):
-            f = (lambda g: lambda x: jax.jvp(g, (x,), (v,))[1])(f)
-        return jax.jit(f)(flat)
+            f = partial(along, f)
+        return quick_jit(f)(flat)
 
     assert_close(third(ours), third(theirs), 1e-11)
 
@@ -94,14 +103,14 @@ def test_vmap(name):
         return weighted(ys)
 
     assert_close(
-        jax.jit(jax.value_and_grad(shared, (0, 1)))(one, xs),
-        jax.jit(jax.value_and_grad(lambda p, xs: weighted(jaxgru.scan(cell, p, xs)[1]), (0, 1)))(one, xs),
+        quick_jit(jax.value_and_grad(shared, (0, 1)))(one, xs),
+        quick_jit(jax.value_and_grad(lambda p, xs: weighted(jaxgru.scan(cell, p, xs)[1]), (0, 1)))(one, xs),
     )
-    each = jax.jit(jax.vmap(jax.value_and_grad(scalar, (0, 1)), (0, 1)))(params, xs)
-    single = jax.jit(jax.value_and_grad(scalar, (0, 1)))
+    each = quick_jit(jax.vmap(jax.value_and_grad(scalar, (0, 1)), (0, 1)))(params, xs)
+    single = quick_jit(jax.value_and_grad(scalar, (0, 1)))
     alone = [single(jax.tree.map(lambda w, b=b: w[b], params), xs[:, b]) for b in range(B)]
     assert_close(each, jax.tree.map(lambda *rows: jnp.stack(rows), *alone))
-    per_row = jax.jit(jax.vmap(jax.grad(scalar), (None, 1)))(one, xs)
+    per_row = quick_jit(jax.vmap(jax.grad(scalar), (None, 1)))(one, xs)
     alone = [jax.grad(scalar)(one, xs[:, b]) for b in range(B)]
     assert_close(per_row, jax.tree.map(lambda *rows: jnp.stack(rows), *alone))
 
@@ -121,9 +130,9 @@ def test_checkpoint_and_nested_scan(name):
         _, ys = lax.scan(body, cell.initial_state((B,)).astype(jnp.float64), xs.reshape(2, 3, B, I))
         return weighted(ys.reshape(6, B, H))
 
-    want = jax.jit(jax.grad(whole))(params)
-    assert_close(jax.jit(jax.grad(jax.checkpoint(whole)))(params), want)
-    assert_close(jax.jit(jax.grad(windows))(params), want)
+    want = quick_jit(jax.grad(whole))(params)
+    assert_close(quick_jit(jax.grad(jax.checkpoint(whole)))(params), want)
+    assert_close(quick_jit(jax.grad(windows))(params), want)
 
 
 @pytest.mark.parametrize(("reset", "update"), VARIANTS)
@@ -139,5 +148,5 @@ def test_shard_map(reset, update):
         return lax.psum(weighted(jaxgru.scan(cell, p, xs)), "data")
 
     mapped = jax.shard_map(local, mesh=mesh, in_specs=(spec(), spec(None, "data")), out_specs=spec())
-    want = jax.jit(jax.grad(lambda p: weighted(jaxgru.scan(cell, p, xs))))(params)
-    assert_close(jax.jit(jax.grad(mapped))(params, xs), want)
+    want = quick_jit(jax.grad(lambda p: weighted(jaxgru.scan(cell, p, xs))))(params)
+    assert_close(quick_jit(jax.grad(mapped))(params, xs), want)

@@ -1,5 +1,7 @@
 """Padding is invisible, and segments cut by resets are sequences of their own."""
 
+import itertools
+
 import jax
 import jax.numpy as jnp
 import numpy as np
@@ -76,12 +78,12 @@ def test_segments_equal_runs_alone(case):
         resets[starts, b] = True
     lengths = np.array([T, 5, T])
     for reverse in (False, True):
-        # In reverse, a reset returns the state before the step that then begins a segment: the one to its left ends it.
+        # In reverse, a reset comes before the step that then begins a segment: its last one.
         marks = np.concatenate([resets[1:], np.zeros((1, B), bool)]) if reverse else resets
         _, ys = case.scan(data.params, data.xs, lengths=lengths, resets=marks, reverse=reverse)
         for b, starts in cuts.items():
             bounds = [0, *[s for s in starts if s], lengths[b]]
-            for begin, end in zip(bounds, bounds[1:], strict=False):
+            for begin, end in itertools.pairwise(bounds):
                 _, alone = case.scan(data.params, data.xs[begin:end, b], reverse=reverse)
                 assert_close(ys[begin:end, b], alone)
 
@@ -113,7 +115,9 @@ def test_no_steps_and_no_rows():
         assert none.shape == (3, 0, 4)
         for shape in ((0, 2, I), (3, 0, I)):
             xs = jnp.zeros(shape)
-            gradient = jax.grad(lambda p, xs=xs, backend=backend: jaxgru.scan(cell, p, xs, backend=backend)[1].sum())
+            gradient = jax.grad(
+                lambda p, xs=xs, backend=backend: jaxgru.scan(cell, p, xs, backend=backend)[1].sum()
+            )
             assert not any(leaf.any() for leaf in gradient(params))
 
 

@@ -75,7 +75,8 @@ def test_half_precision(reset, update, dtype):
     assert distance(final_half, final) < 2**-7
     weight = jnp.cos(jnp.arange(ys.size)).reshape(ys.shape)
     gradients = [
-        jax.grad(lambda p, c=cell: (jaxgru.scan(c, p, xs)[1] * weight).sum())(params) for cell in (exact, half)
+        jax.grad(lambda p, c=cell: (jaxgru.scan(c, p, xs)[1] * weight).sum())(params)
+        for cell in (exact, half)
     ]
     for want, got in zip(*gradients, strict=True):
         assert got.dtype == jnp.float32
@@ -98,7 +99,9 @@ def test_initial_parameters(name):
     cell = CELLS[name].cell
     params = cell.init(jax.random.key(0))
     assert all(jnp.abs(w).max() <= H**-0.5 for w in jax.tree.leaves(params))
-    assert len({leaf.tobytes() for leaf in map(np.asarray, jax.tree.leaves(params))}) == len(jax.tree.leaves(params))
+    assert len({leaf.tobytes() for leaf in map(np.asarray, jax.tree.leaves(params))}) == len(
+        jax.tree.leaves(params)
+    )
     named = type(cell)(I, H, init="glorot_orthogonal", param_dtype=jnp.bfloat16).init(jax.random.key(0))
     assert {w.dtype for w in jax.tree.leaves(named)} == {jnp.dtype(jnp.bfloat16)}
     exact = type(cell)(I, H, init=jaxgru.GlorotOrthogonal()).init(jax.random.key(0))

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 import jaxgru
 from jaxgru import reference
-from tests.cases import CELLS, LENGTHS, VARIANTS, assert_close, double, every_pair, weighted
+from tests.cases import CELLS, LENGTHS, VARIANTS, assert_close, double, every_pair, quick_jit, weighted
 from tests.oracle import oracle
 
 pytestmark = pytest.mark.usefixtures("x64")
@@ -19,14 +19,18 @@ pytestmark = pytest.mark.usefixtures("x64")
 def test_values_and_derivative(case):
     """scan equals the oracle, and its gradient gives the oracle's finite differences, with every kind of mark."""
     data = case.data()
-    marks = {"lengths": LENGTHS, "resets": data.resets, "reverse": case.cell in {"gru-after-writes", "rnn-tanh"}}
+    marks = {
+        "lengths": LENGTHS,
+        "resets": data.resets,
+        "reverse": case.cell in {"gru-after-writes", "rnn-tanh"},
+    }
 
     def scalar(params, xs, h0):
         out = case.scan(params, xs, h0, **marks)
         return weighted(out), out
 
     point = data.params, data.xs, data.h0
-    (_, got), gradient = jax.jit(jax.value_and_grad(scalar, (0, 1, 2), has_aux=True))(*point)
+    (_, got), gradient = quick_jit(jax.value_and_grad(scalar, (0, 1, 2), has_aux=True))(*point)
     assert_close(got, oracle(case.model, case.laws.oracle, *point, **marks))
 
     rng = np.random.default_rng(0)
@@ -34,14 +38,20 @@ def test_values_and_derivative(case):
 
     def along(epsilon):
         moved = jax.tree.map(lambda x, d: np.asarray(x) + epsilon * d, point, direction)
-        return float(weighted(jax.tree.map(jnp.asarray, oracle(case.model, case.laws.oracle, *moved, **marks))))
+        return float(
+            weighted(jax.tree.map(jnp.asarray, oracle(case.model, case.laws.oracle, *moved, **marks)))
+        )
 
     slope = (8 * (along(1e-4) - along(-1e-4)) - (along(2e-4) - along(-2e-4))) / 12e-4
-    ours = sum(float(jnp.vdot(g, d)) for g, d in zip(*map(jax.tree.leaves, (gradient, direction)), strict=True))
+    ours = sum(
+        float(jnp.vdot(g, d)) for g, d in zip(*map(jax.tree.leaves, (gradient, direction)), strict=True)
+    )
     assert ours == pytest.approx(slope, rel=1e-8, abs=1e-8)
 
 
-shapes = st.tuples(st.integers(0, 6), st.lists(st.integers(0, 3), max_size=2), st.integers(1, 5), st.integers(1, 5))
+shapes = st.tuples(
+    st.integers(0, 6), st.lists(st.integers(0, 3), max_size=2), st.integers(1, 5), st.integers(1, 5)
+)
 
 
 @given(shapes, st.sampled_from(VARIANTS), st.sampled_from([np.float32, np.float64]))

@@ -64,7 +64,9 @@ def test_reverse_equals_flipping(case):
         return jnp.take_along_axis(x, flip.reshape(T, B, *(1,) * (x.ndim - 2)), 0)
 
     got = case.scan(data.params, data.xs, data.h0, lengths=LENGTHS, resets=data.resets, reverse=True)
-    final, ys = case.scan(data.params, flipped(data.xs), data.h0, lengths=LENGTHS, resets=flipped(data.resets))
+    final, ys = case.scan(
+        data.params, flipped(data.xs), data.h0, lengths=LENGTHS, resets=flipped(data.resets)
+    )
     assert_close(got, (final, flipped(ys)))
 
 

@@ -1,0 +1,250 @@
+"""The command line: `python -m jaxgru {train,evaluate,sample}`, and `train.py`.
+
+A mistake of the person who types gets one line on stderr and the exit status 2, a run that cannot go on one
+line and 1, an interrupted one 128 + the signal's number.
+"""
+
+from __future__ import annotations
+
+import argparse
+import dataclasses
+import difflib
+import json
+import os
+import re
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, NamedTuple, NoReturn
+
+from jaxgru.tasks import find
+from jaxgru.training.config import Config, RunConfig, flat, keys, lookup, table_keys
+from jaxgru.training.configfile import from_word, locate, read, split, toml_value
+from jaxgru.training.display import display, table
+from jaxgru.training.errors import Interrupted, RunError, UserError
+from jaxgru.training.loop import train as training_loop
+from jaxgru.training.run import RunFolder, claim, new_folder
+from jaxgru.training.saved import open_run
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+
+# What a resumed run may change: none of it decides a number that the run writes.
+FREE_ON_RESUME = ("run.dir", "run.save_every", "run.keep")
+
+TRAIN_HELP = """\
+Trains a model and leaves a run folder.
+
+  CONFIG      a task's name (chars, the default) or a TOML file
+  key=value   a setting of the config, by its dotted name: train.steps=300 data.path=book.txt
+
+examples:
+  python train.py                                   the default: chars, on the Python language reference
+  python train.py train.steps=300 run.dir=runs/a    shorter, in a folder of your choice
+  python train.py --resume run.dir=runs/a           goes on with it, exactly, after a crash or Ctrl-C
+  python train.py chars data.path=book.txt          your own text
+  python train.py my.toml seed=1                    your own config
+  python train.py chars --keys                      every setting, its value here and what it means
+
+a run folder holds:
+  config.toml     every setting, resolved           metrics.jsonl   a row for each step that is due
+  summary.json    the scores, at the end            checkpoints/    the newest ones and the best
+  curves.png      loss and score against steps      data.json       facts of the data, vocabulary, baseline
+and what the task leaves, such as sample.txt. Ctrl-C and SIGTERM save before they end.
+"""
+EVALUATE_HELP = """\
+Scores the best checkpoint of a run on the validation and the test split, and prints them as JSON.
+
+example:
+  python -m jaxgru evaluate runs/a
+"""
+SAMPLE_HELP = """\
+Lets the best checkpoint of a run speak.
+
+  INPUT       what it goes on from
+  key=value   a setting of the config's table [sample], or the seed
+
+examples:
+  python -m jaxgru sample runs/a
+  python -m jaxgru sample runs/a "The class " temperature=0.7 seed=3
+"""
+
+
+class Command(NamedTuple):
+    """One word of the command line."""
+
+    summary: str
+    run: Callable[[Sequence[str]], int]
+
+
+class Parser(argparse.ArgumentParser):
+    """An argument parser whose complaints are one line."""
+
+    def error(self, message: str) -> NoReturn:
+        """Raises instead of printing the usage."""
+        raise UserError(f"{message} (see {self.prog} --help)")
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Runs the command line and returns the exit status.
+
+    Args:
+      argv: the words after the program's name; those of the process by default.
+
+    Example:
+      >>> main(["train", "train.lerning_rate=1"])
+      2
+    """
+    words = list(sys.argv[1:] if argv is None else argv)
+    try:
+        return command(words)
+    except (UserError, RunError) as error:
+        return complain(str(error), error.exit_status)
+    except BrokenPipeError:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # or Python complains at its exit
+        return 1
+    except OSError as error:
+        return complain(f"{error.filename}: {error.strerror}" if error.filename else str(error), 1)
+    except Interrupted as error:
+        return error.exit_status
+    except KeyboardInterrupt:
+        return complain("interrupted", 130)
+
+
+def command(words: Sequence[str]) -> int:
+    """Runs the command that the first word names."""
+    if not words or words[0] in ("-h", "--help"):
+        lines = [f"  {name:<10}{entry.summary}" for name, entry in COMMANDS.items()]
+        print("usage: python -m jaxgru COMMAND …\n\n" + "\n".join(lines))
+        print("\n`python -m jaxgru COMMAND --help` says more of each.")
+        return 0
+    if words[0] not in COMMANDS:
+        near = difflib.get_close_matches(words[0], COMMANDS, n=1)
+        mend = f"did you mean {near[0]}?" if near else f"the commands are {', '.join(COMMANDS)}"
+        raise UserError(f"no command is named {words[0]}; {mend}")
+    return COMMANDS[words[0]].run(words[1:])
+
+
+def complain(message: str, status: int) -> int:
+    """One line on stderr; the exit status."""
+    print("error: " + " ".join(message.split()), file=sys.stderr)
+    return status
+
+
+def parser(name: str, words: str, description: str) -> Parser:
+    """The parser of one command, which takes such words."""
+    program = f"python -m jaxgru {name}"
+    form = argparse.RawDescriptionHelpFormatter
+    return Parser(program, f"{program} {words}", description, formatter_class=form, allow_abbrev=False)
+
+
+def sort_words(words: Sequence[str]) -> tuple[list[str], list[str]]:
+    """Words and `key=value` assignments, apart.
+
+    Example:
+      >>> sort_words(["chars", "train.steps=3", "if x == 1"])
+      (['chars', 'if x == 1'], ['train.steps=3'])
+    """
+    assignments = [word for word in words if re.match(r"[A-Za-z_][\w.]*=", word)]
+    return [word for word in words if word not in assignments], assignments
+
+
+def train(argv: Sequence[str]) -> int:
+    """`train [CONFIG] [--resume] [key=value …]`."""
+    arguments = parser("train", "[CONFIG] [--resume] [key=value …]", TRAIN_HELP)
+    arguments.add_argument("words", nargs="*", help=argparse.SUPPRESS)
+    arguments.add_argument("--resume", action="store_true", help="go on with the run in run.dir")
+    arguments.add_argument("--keys", action="store_true", help="print every setting, and train nothing")
+    given = arguments.parse_intermixed_args(argv)
+    names, overrides = sort_words(given.words)
+    if len(names) > 1:
+        raise UserError(f"one CONFIG at most, not {' and '.join(names)}; a setting is written key=value")
+    source = locate(names[0]) if names else None
+    if given.keys:
+        return print_keys(read(source or locate("chars"), overrides, find))
+    config = resumed(source, overrides) if given.resume else None
+    config = config or read(source or locate("chars"), overrides, find)
+    return run_training(config, resume=given.resume)
+
+
+def print_keys(config: Config) -> int:
+    """Every setting with its value and what it means."""
+    values = flat(config)
+    for name, key in keys(find(config.task)).items():
+        choices = "|".join(key.metadata.get("choices", ()))
+        setting = f"{name} = {toml_value(values[name])}"
+        print(f"{setting:<44}  {key.metadata.get('help', '')}{f' ({choices})' if choices else ''}")
+    return 0
+
+
+def resumed(source: Path | None, overrides: Sequence[str]) -> Config | None:
+    """The config of the run to go on with, checked against what was asked for; None if there is none yet."""
+    word = dict(map(split, overrides)).get("run.dir", "")
+    path = read(source, overrides, find).run.dir if source else from_word(word, table_keys(RunConfig)["dir"])
+    if not path:
+        raise UserError("--resume needs the folder of the run: --resume run.dir=FOLDER")
+    stored = Path(path) / "config.toml"
+    if not stored.exists():
+        print(f"{path} holds no run yet; starting at step 0")
+        return None
+    was, now = flat(read(stored, (), find)), read(source or stored, overrides, find)
+    for name, value in flat(now).items():
+        if name not in FREE_ON_RESUME and not name.startswith("sample.") and value != was.get(name):
+            change = f"{name} from {toml_value(was[name])} to {toml_value(value)}"
+            raise UserError(f"--resume cannot change {change}: it decides how the run goes; start a new run")
+    return dataclasses.replace(now, run=dataclasses.replace(now.run, dir=path))
+
+
+def run_training(config: Config, *, resume: bool) -> int:
+    """Trains in the run folder, which this process holds meanwhile."""
+    path = Path(config.run.dir) if config.run.dir else new_folder(config.task)
+    config = dataclasses.replace(config, run=dataclasses.replace(config.run, dir=str(path)))
+    with claim(path, resume=resume), display(config.train.steps) as show:
+        run = RunFolder(path, config)
+        if (path / "summary.json").exists():
+            show.say(f"{path} is finished; nothing is left to do\n{table(run.summary())}")
+            return 0
+        show.say(f"{config.task}: reading the data, for the run in {path}")
+        task = find(config.task)(config)
+        try:
+            training_loop(task, config, run, show)
+        except BrokenPipeError:
+            raise
+        except OSError as error:
+            where = f"{error.filename}: {error.strerror}" if error.filename else str(error)
+            raise RunError(f"{where}; {run.last_checkpoint()}") from error
+        except Interrupted:
+            show.say(f"stopped; {run.last_checkpoint()}; go on with: python train.py --resume run.dir={path}")
+            raise
+    return 0
+
+
+def evaluate(argv: Sequence[str]) -> int:
+    """`evaluate RUN`."""
+    arguments = parser("evaluate", "RUN", EVALUATE_HELP)
+    arguments.add_argument("run", metavar="RUN", type=Path, help="a run folder")
+    run = open_run(arguments.parse_args(argv).run, find)
+    print(json.dumps({"step": run.step, **run.evaluate()}, indent=1))
+    return 0
+
+
+def sample(argv: Sequence[str]) -> int:
+    """`sample RUN [INPUT] [key=value …]`."""
+    arguments = parser("sample", "RUN [INPUT] [key=value …]", SAMPLE_HELP)
+    arguments.add_argument("run", metavar="RUN", type=Path, help="a run folder")
+    arguments.add_argument("words", nargs="*", help=argparse.SUPPRESS)
+    given = arguments.parse_args(argv)
+    inputs, assignments = sort_words(given.words)
+    if len(inputs) > 1:
+        raise UserError(f"one INPUT at most, not {len(inputs)}; put it in quotes if it has spaces")
+    run = open_run(given.run, find)
+    known = run.sample_keys()
+    options = {name: from_word(word, lookup(name, known)) for name, word in map(split, assignments)}
+    print(run.sample(inputs[0] if inputs else None, **options))
+    return 0
+
+
+COMMANDS = {
+    "train": Command("train a model, or go on with a run", train),
+    "evaluate": Command("score a run on its validation and test splits", evaluate),
+    "sample": Command("let a run's model speak", sample),
+}

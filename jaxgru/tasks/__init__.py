@@ -1,0 +1,35 @@
+"""Tasks: one real application per file, with its data, its model, its score and what it leaves to look at."""
+
+from __future__ import annotations
+
+import difflib
+import importlib
+from typing import TYPE_CHECKING, cast
+
+from jaxgru.training.errors import UserError
+
+if TYPE_CHECKING:
+    from jaxgru.training.task import Task
+
+TASKS = {"chars": "jaxgru.tasks.chars:Chars"}
+
+
+def find(name: str) -> type[Task]:
+    """The class of a task; its module is imported only now.
+
+    Args:
+      name: a key of `TASKS`.
+
+    Raises:
+      UserError: no task has that name. The message gives the nearest one, or all.
+
+    Example:
+      >>> find("chars").name
+      'chars'
+    """
+    if name not in TASKS:
+        near = difflib.get_close_matches(name, TASKS, n=1)
+        mend = f"did you mean {near[0]}?" if near else f"the tasks are {', '.join(TASKS)}"
+        raise UserError(f"no task is named {name!r}; {mend}")
+    module, _, attribute = TASKS[name].partition(":")
+    return cast("type[Task]", getattr(importlib.import_module(module), attribute))

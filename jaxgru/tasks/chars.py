@@ -1,0 +1,284 @@
+"""The task `chars`: a language model over the characters of one text, and what it writes itself."""
+
+import math
+from dataclasses import dataclass
+from functools import cached_property, partial
+from pathlib import Path
+from typing import Any, Self, cast
+
+import flax.linen as nn
+import jax
+import jax.numpy as jnp
+import numpy as np
+import numpy.typing as npt
+import optax
+
+from jaxgru.data import DataError
+from jaxgru.data.text import Corpus
+from jaxgru.data.vocabulary import Vocabulary
+from jaxgru.data.windows import Windows
+from jaxgru.nn.linen import GRU
+from jaxgru.tasks.ngram import KneserNey
+from jaxgru.training.config import Config, option
+from jaxgru.training.errors import UserError
+from jaxgru.training.task import PyTree, Split, Task
+
+METRIC = "bits_per_character"
+ORDER = 5  # characters of the baseline's longest gram
+CHUNK = 512  # characters that one dispatch of the evaluation reads
+GREEDY = 1e-6  # a temperature at which nothing but the likeliest character is drawn
+
+
+@dataclass(frozen=True)
+class Data:
+    """The table [data]: which text, and how it is cut."""
+
+    path: str = option("", "a UTF-8 text file, plain or gzip; empty means Python's language reference")
+    repeats: str = option(
+        "auto",
+        "what becomes of repeated paragraphs before the split; auto drops the reference's, keeps a file's",
+        choices=("auto", "drop", "keep"),
+    )
+    validation: float = option(0.05, "the part before the test part, which chooses", above=0, below=1)
+    test: float = option(0.1, "the last part of the text, scored once at the end", above=0, below=1)
+    window: int = option(64, "characters a step sees of each stream, and learns through", at_least=1)
+
+    def __post_init__(self) -> None:
+        """Refuse parts that leave nothing to train on."""
+        if self.validation + self.test >= 1:
+            raise ValueError(
+                "validation + test must be below 1, so that some of the text is left to train on"
+            )
+
+
+@dataclass(frozen=True)
+class Model:
+    """The table [model]: an embedding, a stack of GRU layers, a projection."""
+
+    embedding_size: int = option(128, "numbers that stand for a character at the input", at_least=1)
+    hidden_size: int = option(256, "units of each GRU layer", at_least=1)
+    layers: int = option(2, "GRU layers, one above the other", at_least=1)
+    dropout: float = option(
+        0.1, "the share of a layer's outputs that training leaves out", at_least=0, below=1
+    )
+
+
+@dataclass(frozen=True)
+class Sample:
+    """The table [sample]: how the model is made to write."""
+
+    prompt: str = option("", "what the text starts with; empty means the start of a line")
+    length: int = option(800, "characters to write after the prompt", at_least=0)
+    temperature: float = option(0.8, "below 1 safer, above 1 bolder; 0 takes the likeliest", at_least=0)
+    top_p: float = option(0.95, "draw from the likeliest that have this share together", above=0, at_most=1)
+
+
+class CharModel(nn.Module):
+    """Characters in, the logits of the next ones out: embedding, stacked GRU, projection.
+
+    Args:
+      symbols: how many numbers a vocabulary has.
+      options: the sizes and the dropout.
+    """
+
+    symbols: int
+    options: Model
+
+    @nn.compact
+    def __call__(
+        self, ids: jax.Array, carry: PyTree = None, *, deterministic: bool = True
+    ) -> tuple[PyTree, jax.Array]:
+        """Take ids (T, B) and the state before them to the state after them and logits (T, B, symbols)."""
+        size, layers, dropout = self.options.hidden_size, self.options.layers, self.options.dropout
+        xs = nn.Embed(self.symbols, self.options.embedding_size)(ids)
+        gru = GRU(size, num_layers=layers, dropout=dropout, time_major=True, return_carry=True)
+        carry, ys = gru(xs, carry, deterministic=deterministic)
+        ys = nn.Dropout(dropout)(ys, deterministic=deterministic)
+        return carry, nn.Dense(self.symbols)(ys)
+
+
+class Chars(Task):
+    """Predict the next character of a text.
+
+    The score is bits per character over a whole split, read as one stream from left to right with the state
+    carried through. Every character of the split is scored exactly once, the first one after the character
+    that stands before the split. A character that training never shows is scored as the vocabulary's
+    `unknown` symbol, by the model and by the baseline alike.
+
+    Args:
+      config: a run whose tables [data], [model] and [sample] are `Data`, `Model` and `Sample`.
+      vocabulary: the characters of the training split, if known: then the text is read when first needed.
+    """
+
+    name = "chars"
+    metric = METRIC
+    higher_is_better = False
+    Data, Model, Sample = Data, Model, Sample
+
+    def __init__(self, config: Config, vocabulary: str | None = None) -> None:
+        self.config = config
+        if vocabulary is None:
+            vocabulary = self.corpus.text[: self.corpus.split.train.stop]
+            self._check_length()
+        self.symbols = Vocabulary(vocabulary)
+        self.vocabulary = self.symbols.characters
+        self.model = CharModel(len(self.symbols), config.model)
+        self._encode_prompt(config.sample.prompt)
+
+    @classmethod
+    def restore(cls, config: Config, vocabulary: Any) -> Self:
+        """Rebuild the task of a run folder; its text is read when first needed."""
+        return cls(config, vocabulary)
+
+    @cached_property
+    def corpus(self) -> Corpus:
+        """The text and its split."""
+        data = self.config.data
+        try:
+            return Corpus.load(data.path, repeats=data.repeats, validation=data.validation, test=data.test)
+        except DataError as error:
+            raise UserError(str(error)) from None
+
+    def _check_length(self) -> None:
+        rows, window = self.config.train.batch_size, self.config.data.window
+        length = len(self.corpus.split.train)
+        if length <= rows * window:
+            raise UserError(
+                f"{self.corpus.source}: too short: {length} characters to train on, and a step takes "
+                f"train.batch_size × data.window + 1 = {rows * window + 1}"
+            )
+
+    @cached_property
+    def ids(self) -> npt.NDArray[np.int32]:
+        """The numbers (N,) of all characters of the text."""
+        return self.symbols.encode(self.corpus.text)
+
+    @cached_property
+    def windows(self) -> Windows:
+        """Which characters a step sees; the last one has no next one, so it is no place to predict from."""
+        config, length = self.config, len(self.corpus.split.train)
+        return Windows(length - 1, config.train.batch_size, config.data.window, config.seed)
+
+    def facts(self) -> dict[str, Any]:
+        """Where the text is from, its SHA-256, its sizes, and how many held-out characters are unknown."""
+        held_out = self.ids[len(self.corpus.split.train) :]
+        return {
+            "source": self.corpus.source,
+            "sha256": self.corpus.sha256,
+            "characters": len(self.corpus.text),
+            **{name: len(part) for name, part in self.corpus.split._asdict().items()},
+            "vocabulary": len(self.symbols),
+            "unknown": int((held_out == self.symbols.unknown).sum()),
+        }
+
+    def init(self, key: jax.Array) -> PyTree:
+        """Draw the initial parameters."""
+        return self.model.init(key, jnp.zeros((1, 1), jnp.int32))
+
+    def initial_carry(self) -> PyTree:
+        """The state of every stream before its first character."""
+        return self._blank(self.config.train.batch_size)
+
+    def _blank(self, rows: int) -> PyTree:
+        ids = jnp.zeros((1, rows), jnp.int32)
+        (carry, _), _ = jax.eval_shape(self.model.init_with_output, jax.random.key(0), ids)
+        return jax.tree.map(lambda leaf: jnp.zeros(leaf.shape, leaf.dtype), carry)
+
+    def batch(self, step: int) -> PyTree:
+        """Inputs and targets (window, batch_size), and whether the streams start afresh."""
+        positions, fresh = self.windows.at(step)
+        return {"inputs": self.ids[positions], "targets": self.ids[positions + 1], "fresh": np.bool_(fresh)}
+
+    def loss(self, params: PyTree, carry: PyTree, batch: PyTree, key: jax.Array) -> tuple[jax.Array, PyTree]:
+        """Nats per character of one batch, and the state after it."""
+        carry = jax.tree.map(lambda leaf: jnp.where(batch["fresh"], 0, leaf), carry)
+        training = {"deterministic": False, "rngs": {"dropout": key}}
+        carry, logits = _read(self.model, params, batch["inputs"], carry, **training)
+        return optax.softmax_cross_entropy_with_integer_labels(logits, batch["targets"]).mean(), carry
+
+    def evaluate(self, params: PyTree, split: Split) -> dict[str, float]:
+        """Bits per character of a split."""
+        part: range = getattr(self.corpus.split, split)
+        carry, nats = self._blank(1), 0.0
+        for start in part[::CHUNK]:
+            size = min(CHUNK, part.stop - start)
+            ids = np.pad(self.ids[start - 1 : start + size], (0, CHUNK - size))
+            carry, chunk = _nats(self.model, params, carry, ids[:, None], size)
+            nats += float(chunk)
+        return {METRIC: nats / len(part) / math.log(2)}
+
+    def baseline(self) -> dict[str, float]:
+        """Bits per character of an interpolated 5-gram, its discount chosen on the validation split."""
+        train, *held_out = self.corpus.split
+        model = KneserNey.count(self.ids[train.start : train.stop], len(self.symbols), order=ORDER)
+        validation, test = ((self.ids[: part.stop], part.start) for part in held_out)
+        return {METRIC: model.tune(*validation).bits(*test)}
+
+    def sample(self, params: PyTree, prompt: str | None, key: jax.Array, options: Any) -> str:
+        """Write `options.length` characters after a prompt, by default that of the options.
+
+        The text starts with the prompt. The same key and options give the same text; asked for more
+        characters, the model first writes the same ones.
+        """
+        prompt = options.prompt if prompt is None else prompt
+        write = partial(_write, self.model, params, key, options.temperature, options.top_p)
+        carry, drawn = self._blank(1), []
+        *read, token = self._encode_prompt(prompt)
+        for known in read:
+            carry, _ = write(0, carry, known)
+        for step in range(options.length):
+            carry, token = write(step, carry, token)
+            drawn.append(int(token))
+        return prompt + self.symbols.decode(drawn)
+
+    def _encode_prompt(self, prompt: str) -> npt.NDArray[np.int32]:
+        """The ids of a prompt, never none: an empty one is a line break, or else the first character."""
+        for character in prompt:
+            if character not in self.vocabulary:
+                raise UserError(
+                    f"the prompt has {character!r}, which the training text has not; leave it out"
+                )
+        return self.symbols.encode(prompt or ("\n" if "\n" in self.vocabulary else self.vocabulary[0]))
+
+    def finish(self, params: PyTree, run_dir: Path, key: jax.Array) -> list[Path]:
+        """Write sample.txt."""
+        path = run_dir / "sample.txt"
+        path.write_text(self.sample(params, None, key, self.config.sample) + "\n", encoding="utf-8")
+        return [path]
+
+
+def _read(
+    model: CharModel, params: PyTree, ids: jax.Array, carry: PyTree, **options: Any
+) -> tuple[PyTree, jax.Array]:
+    """The state after ids (T, B), and the logits (T, B, symbols) of the characters that follow them."""
+    return cast("tuple[PyTree, jax.Array]", model.apply(params, ids, carry, **options))
+
+
+@partial(jax.jit, static_argnums=0)
+def _nats(
+    model: CharModel, params: PyTree, carry: PyTree, ids: jax.Array, size: int
+) -> tuple[PyTree, jax.Array]:
+    """What the first `size` characters after the first one of ids (T + 1, 1) cost together."""
+    carry, logits = _read(model, params, ids[:-1], carry)
+    nats = optax.softmax_cross_entropy_with_integer_labels(logits, ids[1:])[:, 0]
+    return carry, jnp.where(jnp.arange(len(nats)) < size, nats, 0).sum()
+
+
+@partial(jax.jit, static_argnums=0)
+def _write(
+    model: CharModel,
+    params: PyTree,
+    key: jax.Array,
+    temperature: float,
+    top_p: float,
+    step: int,
+    carry: PyTree,
+    token: jax.Array,
+) -> tuple[PyTree, jax.Array]:
+    """Read one character and draw the next one; never `unknown`, which is no character."""
+    carry, logits = _read(model, params, token[None, None], carry)
+    logits = logits[0, 0].at[-1].set(-jnp.inf) / jnp.maximum(temperature, GREEDY)
+    order = jnp.argsort(-logits)
+    p = jax.nn.softmax(logits[order])
+    kept = jnp.where(jnp.cumsum(p) - p < top_p, logits[order], -jnp.inf)
+    return carry, order[jax.random.categorical(jax.random.fold_in(key, step), kept)].astype(jnp.int32)

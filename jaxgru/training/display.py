@@ -1,0 +1,134 @@
+"""What a person sees while a model trains: a bar on a terminal, plain lines anywhere else."""
+
+from __future__ import annotations
+
+import sys
+import time
+from typing import TYPE_CHECKING, Any, Self
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+    from pathlib import Path
+
+LINE_EVERY = 5.0  # seconds between two plain lines of progress
+
+
+class Display:
+    """Plain lines on stdout: one every few seconds, and one for each evaluation.
+
+    Args:
+      steps: the steps of the whole run.
+    """
+
+    def __init__(self, steps: int) -> None:
+        self.steps = steps
+        self.last_line = -LINE_EVERY
+        self.first: tuple[int, float] | None = None
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *exception: object) -> None:
+        """Ends the display."""
+
+    def say(self, text: str) -> None:
+        """Prints some text."""
+        sys.stdout.write(text.rstrip("\n") + "\n")
+        sys.stdout.flush()
+
+    def advance(self, step: int, loss: float) -> None:
+        """Shows the progress."""
+        now = time.monotonic()
+        pace = self.pace(step, now)
+        if now - self.last_line >= LINE_EVERY:
+            self.last_line = now
+            self.say(f"step {step}/{self.steps}  loss {loss:.4f}{pace}")
+
+    def pace(self, step: int, now: float) -> str:
+        """The speed since the first dispatch, which compiled, and the time left at that speed."""
+        if self.first is None:
+            self.first = (step, now)
+        done, seconds = step - self.first[0], now - self.first[1]
+        if not done or not seconds:
+            return ""
+        left = clock((self.steps - step) * seconds / done)
+        return f"  {done / seconds:.1f} steps/s  {left} left"
+
+    def evaluation(self, step: int, scores: Mapping[str, float], *, is_best: bool) -> None:
+        """Shows the scores on the validation split."""
+        found = ", ".join(f"{words(metric)} {score:.4f}" for metric, score in scores.items())
+        self.say(f"step {step}  validation: {found}{' (the best so far)' * is_best}")
+
+
+class Bar(Display):
+    """A progress bar on a terminal."""
+
+    def __init__(self, steps: int) -> None:
+        super().__init__(steps)
+        from rich import progress  # noqa: PLC0415 only a terminal needs it
+
+        self.progress = progress.Progress(
+            progress.TextColumn("step {task.completed}/{task.total}"),
+            progress.BarColumn(bar_width=None),
+            progress.TextColumn("{task.description}", markup=False),
+            transient=True,
+        )
+        self.bar = self.progress.add_task("", total=steps)
+
+    def __enter__(self) -> Self:
+        self.progress.start()
+        return self
+
+    def __exit__(self, *exception: object) -> None:
+        self.progress.stop()
+
+    def say(self, text: str) -> None:
+        """Prints some text above the bar."""
+        self.progress.console.print(text.rstrip("\n"), markup=False, highlight=False, soft_wrap=True)
+
+    def advance(self, step: int, loss: float) -> None:
+        """Moves the bar."""
+        description = f"loss {loss:.4f}{self.pace(step, time.monotonic())}"
+        self.progress.update(self.bar, completed=step, description=description)
+
+
+def display(steps: int) -> Display:
+    """The display that suits where stdout goes."""
+    return Bar(steps) if sys.stdout.isatty() else Display(steps)
+
+
+def words(name: str) -> str:
+    """A metric's name as people read it."""
+    return name.replace("_", " ")
+
+
+def table(summary: Mapping[str, Any]) -> str:
+    """The scores of a finished run, a line each.
+
+    Example:
+      >>> print(table({"task": "chars", "metric": "bits_per_character", "higher_is_better": False,
+      ...     "test": 1.78, "validation": 1.75, "baseline": 2.04, "published": None, "parameters": 500000,
+      ...     "steps": 900, "seconds": 185.2, "also": {"best_step": 800}}))
+      chars: bits per character, lower is better
+        test        1.7800
+        baseline    2.0400
+        validation  1.7500
+      900 steps in 3:05, the best at 800; 500,000 parameters
+    """
+    better = "higher" if summary["higher_is_better"] else "lower"
+    lines = [f"{summary['task']}: {words(summary['metric'])}, {better} is better"]
+    scores = {name: summary[name] for name in ("test", "baseline", "published", "validation")}
+    lines += [f"  {name:<10}  {score:.4f}" for name, score in scores.items() if score is not None]
+    took, best = clock(summary["seconds"]), summary["also"]["best_step"]
+    size = f"{summary['parameters']:,} parameters"
+    return "\n".join([*lines, f"{summary['steps']} steps in {took}, the best at {best}; {size}"])
+
+
+def clock(seconds: float) -> str:
+    """Minutes and seconds, 3:05."""
+    return f"{int(seconds) // 60}:{int(seconds) % 60:02d}"
+
+
+def show_file(path: Path) -> str:
+    """A file a run left: the text of a .txt, the name of anything else."""
+    return path.read_text(encoding="utf-8") if path.suffix == ".txt" else str(path)

@@ -1,0 +1,87 @@
+"""Files with random damage: each is read as it should be or refused by a message, never anything else."""
+
+import sys
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+
+from jaxgru.training.checkpoint import Snapshot, Store
+from jaxgru.training.config import Config, build
+from jaxgru.training.configfile import read, to_toml
+from jaxgru.training.errors import RunError, UserError
+from jaxgru.training.metrics import Metrics
+from jaxgru.training.run import read_json
+from jaxgru.training.stopping import Best
+from jaxgru.weights import from_bytes, to_bytes
+from tests.training.linear import Linear
+
+pytestmark = pytest.mark.faults
+TRIES = 4700
+TREE = {"w": jnp.ones((2, 3)), "b": jnp.arange(4), "half": jnp.ones(2, jnp.bfloat16)}
+
+
+def mutations(data, tries=TRIES):
+    """The data with a few bytes changed, cut out, doubled or put in."""
+    chance = np.random.default_rng(0)
+    for _ in range(tries):
+        found = bytearray(data)
+        for _ in range(chance.integers(1, 5)):
+            at, length = chance.integers(len(found) + 1), chance.integers(9)
+            pieces = [b"", found[at : at + length] * 2, chance.bytes(length), b"[" * 2000, b"9" * 5000]
+            found[at : at + length] = pieces[chance.integers(len(pieces))]
+        yield bytes(found)
+
+
+def refusal(error_type, call, *arguments):
+    """The message with which a call refuses; None where it accepts, any other error being a failure."""
+    try:
+        call(*arguments)
+    except error_type as error:
+        return str(error)
+
+
+def report(refused, what):
+    sys.stdout.write(f"\n{len(refused)} of {TRIES} damaged {what} refused, no other error\n")
+    assert len(refused) > TRIES / 2
+    assert all(refused)
+
+
+def test_weights():
+    shapes = jax.tree.map(lambda leaf: (leaf.shape, leaf.dtype), TREE)
+
+    def load(data):
+        assert jax.tree.map(lambda leaf: (leaf.shape, leaf.dtype), from_bytes(data, TREE)) == shapes
+
+    messages = [refusal(ValueError, load, data) for data in mutations(to_bytes(TREE))]
+    report([message for message in messages if message is not None], "weight files")
+
+
+def test_configs(tmp_path):
+    path = tmp_path / "c.toml"
+
+    def load(data):
+        path.write_bytes(data)
+        assert isinstance(read(path, (), lambda name: Linear), Config)
+
+    messages = [refusal(UserError, load, data) for data in mutations(to_toml(build({}, Linear)).encode())]
+    refused = [message for message in messages if message is not None]
+    report(refused, "configs")
+    assert all(message.startswith((str(path), "[")) for message in refused)
+
+
+def test_what_stands_beside_the_weights(tmp_path, capsys):
+    """Manifests, the pointer, rows, data.json."""
+    store = Store(tmp_path)
+    like = Snapshot({"step": jnp.asarray(3)}, Best.none())
+    (tmp_path / "00000003.safetensors").write_bytes(to_bytes(like))
+    manifest = b'{"step": 3, "sha256": "00", "seconds": 1.5, "config": {"train": {"steps": 3}}}'
+    for data in mutations(manifest, tries=1000):
+        for name in ("00000003.json", "best.json", "metrics.jsonl"):
+            (tmp_path / name).write_bytes(data)
+        assert store.restore(like) is None
+        assert "is damaged" in capsys.readouterr().err
+        assert store.best() is None or isinstance(store.best(), int)
+        Metrics(tmp_path / "metrics.jsonl").cut_after(3)
+        assert "is damaged" in (refusal(RunError, read_json, tmp_path / "best.json", "step") or "is damaged")

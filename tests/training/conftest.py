@@ -1,0 +1,9 @@
+import pytest
+
+from jaxgru.tasks import TASKS
+
+
+@pytest.fixture
+def linear(monkeypatch):
+    """Makes the task `linear` known to the command line."""
+    monkeypatch.setitem(TASKS, "linear", "tests.training.linear:Linear")
