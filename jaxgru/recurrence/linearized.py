@@ -102,15 +102,23 @@ def _loop_jvp(plan: Plan, saving: bool, primals: Any, tangents: Any) -> tuple[Pa
     coef = cell.linearize(params, prev, a, passed)
     s = cell.source(params, coef, prev, dparams, da)
 
-    def body(dh: PyTree, step: tuple[PyTree, PyTree, Marks]) -> tuple[PyTree, PyTree]:
-        coef, s, (valid, reset, cut) = step
-        dh = _where(reset, drestart, dh)
-        dh = _where(cut, _zeros(dh), dh)
+    # Nothing in the body may depend on what is known before the tangents alone, not even the shape of a mark:
+    # reverse mode would compute it in a loop of its own.
+    idle = None if cell.holds or marks.valid is None else ~marks.valid
+    marked = tuple(
+        None if mark is None else _spread(mark, out.states) for mark in (marks.reset, marks.cut, idle)
+    )
+    nothing = _zeros(h0)
+
+    def body(dh: PyTree, step: tuple[PyTree, PyTree, Any]) -> tuple[PyTree, PyTree]:
+        coef, s, (reset, cut, idle) = step
+        dh = _select(reset, drestart, dh)
+        dh = _select(cut, nothing, dh)
         new = jax.tree.map(jnp.add, cell.tangent(params, coef, dh), s)
-        new = new if cell.holds or valid is None else _where(~valid, dh, new)
+        new = _select(idle, dh, new)
         return new, new
 
-    dfinal, dstates = lax.scan(body, dh0, (coef, s, marks), reverse=plan.reverse, unroll=plan.unroll)
+    dfinal, dstates = lax.scan(body, dh0, (coef, s, marked), reverse=plan.reverse, unroll=plan.unroll)
     if not saving:
         return out._replace(gates=None), Passed(dfinal, dstates, None)
     dprev = _before(plan, dh0, drestart, dstates, marks, zero_cut=True)
@@ -128,21 +136,25 @@ def _before(
         return jnp.concatenate(parts) if len(after) else after
 
     prev = jax.tree.map(shift, h0, states)
-    if restart is not None:
-        every = jax.tree.map(lambda r, p: jnp.broadcast_to(r, p.shape), restart, prev)
-        prev = _where(marks.reset, every, prev)
+    prev = _where(marks.reset, restart, prev)
     return _where(marks.cut, _zeros(prev) if zero_cut else lax.stop_gradient(prev), prev)
 
 
+def _spread(mark: Array, states: PyTree) -> PyTree:
+    """A mark (T, *B) for each entry of each state (T, *B, …)."""
+    return jax.tree.map(
+        lambda s: jnp.broadcast_to(mark.reshape(mark.shape + (1,) * (s.ndim - mark.ndim)), s.shape), states
+    )
+
+
+def _select(marks: PyTree, yes: PyTree, no: PyTree) -> PyTree:
+    """`yes` where the marks of its entries are set; `no` without marks."""
+    return no if marks is None else jax.tree.map(jnp.where, marks, yes, no)
+
+
 def _where(mark: Array | None, yes: PyTree, no: PyTree) -> PyTree:
-    """`yes` where the mark is set, with the mark's axes the leading ones; `no` without marks."""
-    if mark is None:
-        return no
-
-    def select(yes: Array, no: Array) -> Array:
-        return jnp.where(mark.reshape(mark.shape + (1,) * (no.ndim - mark.ndim)), yes, no)
-
-    return jax.tree.map(select, yes, no)
+    """`yes` where the mark of a step is set; `no` without marks."""
+    return no if mark is None else _select(_spread(mark, no), yes, no)
 
 
 def _zeros(tree: PyTree) -> PyTree:

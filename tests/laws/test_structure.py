@@ -64,13 +64,19 @@ def problem(name, **options):
 ONE_DOT = [name for name, laws in CELLS.items() if laws.dots]
 
 
-@pytest.mark.parametrize("lengths", [None, [T, 4, 0]], ids=["whole", "ragged"])
+MARKS = {
+    "whole": {},
+    "ragged": {"lengths": jnp.array([T, 4, 0])},
+    "marked": {"lengths": jnp.array([T, 4, 0]), "resets": jnp.ones((T, B), bool), "truncate": 3},
+}
+
+
+@pytest.mark.parametrize("marks", MARKS)
 @pytest.mark.parametrize("save", ["gates", "states"])
 @pytest.mark.parametrize("name", ONE_DOT)
-def test_one_matmul_in_each_loop(name, save, lengths):
+def test_one_matmul_in_each_loop(name, save, marks):
     """One recurrent matmul (two for reset before) in each loop, and every weight's gradient outside."""
-    lengths = None if lengths is None else jnp.array(lengths)
-    _, params, xs, scalar = problem(name, backend=jaxgru.Sequential(save=save), lengths=lengths)
+    _, params, xs, scalar = problem(name, backend=jaxgru.Sequential(save=save), **MARKS[marks])
     dots = CELLS[name].dots
     (forward,), _ = loops(scalar, params, xs)
     assert len(forward) == dots
