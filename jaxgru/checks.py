@@ -10,8 +10,17 @@ import numpy as np
 from jax import Array
 
 
+def static(name: str, value: Any) -> None:
+    """No traced value where a Python one decides what is computed."""
+    if isinstance(value, jax.core.Tracer):
+        raise TypeError(
+            f"{name} is traced, but decides what is compiled: close over it, or name it in static_argnames of jax.jit"
+        )
+
+
 def size(name: str, value: Any) -> int:
     """A positive int; a float or bool is refused rather than converted."""
+    static(name, value)
     if isinstance(value, bool) or not isinstance(value, int | np.integer):
         raise TypeError(f"{name} must be an int, got {value!r} of type {type(value).__name__}")
     if value < 1:
@@ -28,6 +37,7 @@ def choice(name: str, value: Any, options: tuple[str, ...]) -> None:
 
 def flag(name: str, value: Any) -> None:
     """True or False."""
+    static(name, value)
     if not isinstance(value, bool | np.bool_):
         raise TypeError(f"{name} must be True or False, got {value!r} of type {type(value).__name__}")
 
@@ -116,6 +126,7 @@ def key(name: str, value: Any) -> None:
 
 def model(name: str, value: Any) -> None:
     """A cell or a composition: a value, not a class."""
+    static(name, value)
     if isinstance(value, type) or not all(
         hasattr(value, a) for a in ("input_size", "output_size", "init", "step")
     ):

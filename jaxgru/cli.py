@@ -9,6 +9,7 @@ from __future__ import annotations
 import argparse
 import dataclasses
 import difflib
+import importlib.metadata
 import json
 import os
 import re
@@ -49,7 +50,8 @@ a run folder holds:
   config.toml     every setting, resolved           metrics.jsonl   a row for each step that is due
   summary.json    the scores, at the end            checkpoints/    the newest ones and the best
   curves.png      loss and score against steps      data.json       facts of the data, vocabulary, baseline
-and what the task leaves, such as sample.txt. Ctrl-C and SIGTERM save before they end.
+and what the task leaves, such as sample.txt. Ctrl-C and SIGTERM save before they end. A resumed run may change
+run.dir, run.save_every, run.keep and sample.*; all else, train.steps too, decides how it goes and stays.
 """
 EVALUATE_HELP = """\
 Scores the best checkpoint of a run on the validation and the test split, and prints them as JSON.
@@ -58,10 +60,10 @@ example:
   python -m jaxgru evaluate runs/a
 """
 SAMPLE_HELP = """\
-Lets the best checkpoint of a run speak.
+Generates with the best checkpoint of a run.
 
-  INPUT       what it goes on from
-  key=value   a setting of the config's table [sample], or the seed
+  INPUT       what to go on from: for chars, a prompt
+  key=value   a setting of the table [sample] of the run's config.toml, or the seed
 
 examples:
   python -m jaxgru sample runs/a
@@ -112,6 +114,9 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 def command(words: Sequence[str]) -> int:
     """Runs the command that the first word names."""
+    if words[:1] == ["--version"]:
+        print(f"jaxgru {importlib.metadata.version('jaxgru')}")
+        return 0
     if not words or words[0] in ("-h", "--help"):
         lines = [f"  {name:<10}{entry.summary}" for name, entry in COMMANDS.items()]
         print("usage: python -m jaxgru COMMAND …\n\n" + "\n".join(lines))
@@ -231,7 +236,7 @@ def sample(argv: Sequence[str]) -> int:
     """`sample RUN [INPUT] [key=value …]`."""
     arguments = parser("sample", "RUN [INPUT] [key=value …]", SAMPLE_HELP)
     arguments.add_argument("run", metavar="RUN", type=Path, help="a run folder")
-    arguments.add_argument("words", nargs="*", help=argparse.SUPPRESS)
+    arguments.add_argument("words", nargs="*", default=[], help=argparse.SUPPRESS)
     given = arguments.parse_args(argv)
     inputs, assignments = sort_words(given.words)
     if len(inputs) > 1:
@@ -246,5 +251,5 @@ def sample(argv: Sequence[str]) -> int:
 COMMANDS = {
     "train": Command("train a model, or go on with a run", train),
     "evaluate": Command("score a run on its validation and test splits", evaluate),
-    "sample": Command("let a run's model speak", sample),
+    "sample": Command("generate with a run's model", sample),
 }

@@ -73,6 +73,7 @@ class Cell(abc.ABC):
 
     def draw(self, key: Array, *parameters: Parameter | None) -> list[Any]:
         """One array for each (role, shape), by the cell's initializer; None stays None."""
+        checks.key("key", key)
         keys = jax.random.split(key, len(parameters))
         return [
             None

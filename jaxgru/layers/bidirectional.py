@@ -106,6 +106,7 @@ class Bidirectional:
         Args:
           key: a PRNG key.
         """
+        checks.key("key", key)
         return Both(*(model.init(k) for model, k in zip(self.directions, jax.random.split(key), strict=True)))
 
     def initial_state(self, batch_shape: tuple[int, ...] = (), params: PyTree = None) -> Both:

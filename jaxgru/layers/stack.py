@@ -88,6 +88,7 @@ class Stack:
         Args:
           key: a PRNG key.
         """
+        checks.key("key", key)
         return [
             layer.init(k)
             for layer, k in zip(self.layers, jax.random.split(key, len(self.layers)), strict=True)

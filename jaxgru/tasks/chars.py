@@ -44,7 +44,9 @@ class Data:
     window: int = option(64, "characters a step sees of each stream, and learns through", at_least=1)
 
     def __post_init__(self) -> None:
-        """Refuse parts that leave nothing to train on."""
+        """Keep the path whole, for a run is opened from anywhere; refuse parts that leave nothing to train on."""
+        if self.path:
+            object.__setattr__(self, "path", str(Path(self.path).absolute()))
         if self.validation + self.test >= 1:
             raise ValueError(
                 "validation + test must be below 1, so that some of the text is left to train on"
@@ -69,7 +71,7 @@ class Sample:
 
     prompt: str = option("", "what the text starts with; empty means the start of a line")
     length: int = option(800, "characters to write after the prompt", at_least=0)
-    temperature: float = option(0.8, "below 1 safer, above 1 bolder; 0 takes the likeliest", at_least=0)
+    temperature: float = option(0.7, "below 1 safer, above 1 bolder; 0 takes the likeliest", at_least=0)
     top_p: float = option(0.95, "draw from the likeliest that have this share together", above=0, at_most=1)
 
 
@@ -236,7 +238,7 @@ class Chars(Task):
         for character in prompt:
             if character not in self.vocabulary:
                 raise UserError(
-                    f"the prompt has {character!r}, which the training text has not; leave it out"
+                    f"the prompt has {character!r}, which does not occur in the training text; leave it out"
                 )
         return self.symbols.encode(prompt or ("\n" if "\n" in self.vocabulary else self.vocabulary[0]))
 

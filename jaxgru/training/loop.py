@@ -78,7 +78,7 @@ def begin(task: Task, config: Config, run: RunFolder, show: Display) -> tuple[di
         show.say(f"the baseline's {words(task.metric)} on the test split is {baseline[task.metric]:.4f}")
     snapshot = run.resume(Snapshot(initial_state(task, config.train, config.seed), Best.none()))
     step = int(snapshot.state.step)
-    show.say(f"going on from step {step}" if step else "compiling the training step")
+    show.say(f"going on from step {step}" if step else "starting at step 0: compiling the training step")
     return baseline, snapshot
 
 

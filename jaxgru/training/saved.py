@@ -52,11 +52,11 @@ class Run:
         return self.task.vocabulary
 
     def sample(self, prompt: str | None = None, seed: int = 0, **options: Any) -> str:
-        """Lets the model speak.
+        """Generates with the model.
 
         Args:
-          prompt: what it goes on from.
-          seed: decides what it says.
+          prompt: what to go on from.
+          seed: decides what is drawn.
           **options: the keys of the config's table [sample], which holds their defaults.
 
         Raises:

@@ -254,7 +254,9 @@ class TestSample:
     def test_a_prompt_the_model_cannot_read_is_refused(self, task, params):
         with pytest.raises(UserError) as error:
             task.sample(params, "Ω", jax.random.key(0), task.config.sample)
-        assert str(error.value) == "the prompt has 'Ω', which the training text has not; leave it out"
+        assert (
+            str(error.value) == "the prompt has 'Ω', which does not occur in the training text; leave it out"
+        )
 
 
 def test_finish_leaves_a_sample(task, params, tmp_path):
@@ -303,7 +305,7 @@ class TestRefusals:
 
     def test_a_prompt_in_the_config_that_the_model_could_not_read(self, tmp_path):
         message = self.refuse(b"abc" * 70, tmp_path, sample={"prompt": "The"})
-        assert message == "the prompt has 'T', which the training text has not; leave it out"
+        assert message == "the prompt has 'T', which does not occur in the training text; leave it out"
 
     def test_parts_that_leave_nothing_to_train_on(self):
         message = r"^validation \+ test must be below 1, so that some of the text is left to train on$"

@@ -222,3 +222,8 @@ def test_help_teaches(words, capsys):
         assert main([]) == 0
         out = capsys.readouterr().out
         assert all(f"\n  {name} " in out for name in ("train", "evaluate", "sample"))
+
+
+def test_version(capsys):
+    assert main(["--version"]) == 0
+    assert capsys.readouterr().out == f"jaxgru {jaxgru.__version__}\n"

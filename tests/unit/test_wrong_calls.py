@@ -198,6 +198,18 @@ CALLS = [
         "mask is traced, and its rows cannot be checked: call lengths_from_mask outside jit",
     ),
     (lambda: jaxgru.resets_from_done(True), ValueError, "done must have shape (T, *B), got ()"),
+    (
+        lambda: jax.jit(scan)(CELL, PARAMS, XS),
+        TypeError,
+        "model is traced, but decides what is compiled: close over it, or name it in static_argnames of jax.jit",
+    ),
+    (
+        lambda: jax.jit(lambda r: run(reverse=r))(True),
+        TypeError,
+        "reverse is traced, but decides what is compiled: close over it, or name it in static_argnames of jax.jit",
+    ),
+    (lambda: CELL.init(0), TypeError, "key must be a PRNG key such as jax.random.key(0), got 0"),
+    (lambda: NET.init("seed"), TypeError, "key must be a PRNG key such as jax.random.key(0), got 'seed'"),
     # Steps.
     (
         lambda: CELL.step(PARAMS, jnp.zeros((2, 5)), jnp.ones((2, 4))),
