@@ -9,7 +9,6 @@ from __future__ import annotations
 import argparse
 import dataclasses
 import difflib
-import importlib.metadata
 import json
 import os
 import re
@@ -23,7 +22,7 @@ from jaxgru.training.configfile import from_word, locate, read, split, toml_valu
 from jaxgru.training.display import display, table
 from jaxgru.training.errors import Interrupted, RunError, UserError
 from jaxgru.training.loop import train as training_loop
-from jaxgru.training.run import RunFolder, claim, new_folder
+from jaxgru.training.run import RunFolder, claim, new_folder, versions
 from jaxgru.training.saved import open_run
 
 if TYPE_CHECKING:
@@ -115,7 +114,7 @@ def main(argv: Sequence[str] | None = None) -> int:
 def command(words: Sequence[str]) -> int:
     """Runs the command that the first word names."""
     if words[:1] == ["--version"]:
-        print(f"jaxgru {importlib.metadata.version('jaxgru')}")
+        print("\n".join(f"{name} {version}" for name, version in versions().items()))
         return 0
     if not words or words[0] in ("-h", "--help"):
         lines = [f"  {name:<10}{entry.summary}" for name, entry in COMMANDS.items()]
