@@ -54,7 +54,7 @@ def float_dtype(name: str, value: Any) -> np.dtype:
         dtype = jnp.dtype(value)
     except TypeError:
         dtype = None
-    if dtype is None or not jnp.issubdtype(dtype, jnp.floating):
+    if dtype not in {jnp.dtype(d) for d in (jnp.bfloat16, jnp.float16, jnp.float32, jnp.float64)}:
         raise TypeError(f"{name} must be a floating dtype such as jnp.float32, got {value!r}")
     if jax.dtypes.canonicalize_dtype(dtype) != dtype:
         raise ValueError(
@@ -79,6 +79,22 @@ def floating(name: str, value: Any) -> Array:
             f"{name} must have a floating dtype, got {out.dtype}; convert it, e.g. {name}.astype(jnp.float32)"
         )
     return out
+
+
+def arrays(name: str, tree: Any) -> None:
+    """A pytree of arrays of JAX or NumPy."""
+    for path, leaf in jax.tree_util.tree_leaves_with_path(tree):
+        if not isinstance(leaf, jax.Array | np.ndarray):
+            label = name + jax.tree_util.keystr(path)
+            raise TypeError(f"{label} must be an array of JAX or NumPy, got {type(leaf).__name__}")
+
+
+def hashable(name: str, value: Any) -> None:
+    """A value that can be a static argument of `jax.jit`."""
+    try:
+        hash(value)
+    except TypeError as error:
+        raise TypeError(f"{name} must be hashable, such as a frozen dataclass, got {value!r}") from error
 
 
 def axes(shape: tuple[int, ...]) -> str:
@@ -120,7 +136,7 @@ def key(name: str, value: Any) -> None:
     """A single PRNG key, new style or old."""
     dtype, shape_ = getattr(value, "dtype", None), getattr(value, "shape", None)
     typed = dtype is not None and jnp.issubdtype(dtype, jax.dtypes.prng_key) and shape_ == ()
-    if not typed and not (dtype == np.uint32 and shape_ == (2,)):
+    if not typed and not (dtype == np.uint32 and shape_ in {(2,), (4,)}):
         raise TypeError(f"{name} must be a PRNG key such as jax.random.key(0), got {value!r}")
 
 

@@ -138,9 +138,9 @@ class Cell(abc.ABC):
     # What stands around them.
 
     def initial_state(self, batch_shape: tuple[int, ...] = (), params: PyTree = None) -> PyTree:
-        """The state before the first step: zeros (*batch_shape, H)."""
-        del params
-        return jnp.zeros((*batch_shape, self.hidden_size), self.state_dtype)
+        """The state before the first step: zeros (*batch_shape, H), in the width of `params` if they are given."""
+        dtype = self.param_dtype if params is None else jnp.result_type(*jax.tree.leaves(params))
+        return jnp.zeros((*batch_shape, self.hidden_size), accumulator(self.dtype or dtype))
 
     def output(self, state: PyTree) -> Array:
         """What a step gives to the layer above: the state itself."""
@@ -149,11 +149,6 @@ class Cell(abc.ABC):
     def hold(self, a: PyTree, valid: Array) -> PyTree:
         """`a` with gates that keep the state, bit for bit, where `valid` (broadcast against a) is False."""
         raise NotImplementedError(f"{type(self).__name__} has no gate that holds its state")
-
-    @property
-    def state_dtype(self) -> np.dtype:
-        """The dtype of a state that nobody gave: at least float32."""
-        return accumulator(self.param_dtype if self.dtype is None else self.dtype)
 
     def cast(self, params: PyTree, dtype: Any) -> PyTree:
         """Parameters as the loop wants them: matrices in `dtype`, vectors in the dtype of gates and states."""

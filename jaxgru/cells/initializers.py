@@ -10,6 +10,8 @@ import jax
 import jax.numpy as jnp
 from jax import Array
 
+from jaxgru import checks
+
 Role = Literal["input", "recurrent", "bias"]
 Parameter = tuple[Role, tuple[int, ...]]  # what it does, and its shape
 
@@ -102,4 +104,5 @@ def initializer(init: str | Initializer) -> Initializer:
         return NAMED[init]
     if not dataclasses.is_dataclass(init) or isinstance(init, type):
         raise TypeError(f"init must be a name or a frozen initializer value such as Uniform(), got {init!r}")
+    checks.hashable("init", init)
     return init

@@ -108,6 +108,8 @@ def scan(
         raise ValueError(
             f"xs must have shape (T, *B, {model.input_size}) for {model}, got {checks.axes(xs.shape)}"
         )
+    checks.arrays("params", params)
+    checks.arrays("h0", h0)
     batch_shape = xs.shape[1:-1]
     if lengths is not None:
         lengths = _lengths(lengths, len(xs), batch_shape)
@@ -124,6 +126,7 @@ def scan(
         truncate = checks.size("truncate", truncate)
     if not callable(getattr(backend, "run", None)) or isinstance(backend, type):
         raise TypeError(f"backend must be a value such as Sequential() or Chunked(32), got {backend!r}")
+    checks.hashable("backend", backend)
     final, ys, every = _scan(
         model, bool(reverse), backend, truncate, bool(states), params, xs, h0, lengths, resets, key
     )
@@ -150,6 +153,7 @@ def _scan(
         checks.same_tree("h0", h0, initial, f" for {model}")
     valid = None
     if lengths is not None:
+        lengths = jnp.clip(lengths, 0, len(xs)).astype(jnp.int32)
         valid = jnp.arange(len(xs)).reshape(-1, *(1,) * lengths.ndim) < lengths
         xs = jnp.where(valid[..., None], xs, 0)
         resets = None if resets is None else resets & valid

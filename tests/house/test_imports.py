@@ -83,6 +83,9 @@ def test_importing_the_library_loads_nothing_heavy() -> None:
 
 
 def test_importing_the_library_leaves_jax_as_it_was() -> None:
-    # A module of JAX that is loaded on the way may define options of its own: those are not ours.
-    program = "import jax; old = dict(jax.config.values); import jaxgru; assert old.items() <= jax.config.values.items()"
+    # What JAX loads on the way may define options of its own: those are not ours.
+    program = (
+        "import jax; old = dict(jax.config.values); import jaxgru; "
+        "new = jax.config.values; assert old.items() <= new.items()"
+    )
     subprocess.check_call([sys.executable, "-c", program])

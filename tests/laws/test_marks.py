@@ -64,8 +64,17 @@ def test_padding_under_debug_nans(case):
 def test_traced_lengths_are_clipped(case):
     """Under jit, lengths below 0 act as 0 and above T as T."""
     data = case.data()
-    run = jax.jit(lambda lengths: case.scan(data.params, data.xs, data.h0, lengths=lengths))
+
+    @jax.jit
+    def run(lengths):
+        marks = {"lengths": lengths, "reverse": True, "truncate": 2}
+        value_and_gradient = jax.value_and_grad(
+            lambda h0: weighted(case.scan(data.params, data.xs, h0, **marks))
+        )
+        return value_and_gradient(data.h0)
+
     assert_same(run(jnp.array([T + 5, 3, -2])), run(jnp.array([T, 3, 0])))
+    assert_same(run(jnp.array([T, 3, 0], jnp.uint8)), run(jnp.array([T, 3, 0])))
 
 
 @every_case

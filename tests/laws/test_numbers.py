@@ -83,6 +83,15 @@ def test_half_precision(reset, update, dtype):
         assert distance(got, want) < 2**-5
 
 
+@pytest.mark.usefixtures("x64")
+def test_a_state_that_nobody_gave_follows_the_parameters():
+    """A cell of float64 parameters runs in float32 where parameters and inputs are float32, resets included."""
+    cell = jaxgru.GRU(I, H, param_dtype=jnp.float64)
+    params = jax.tree.map(lambda w: w.astype(jnp.float32), cell.init(jax.random.key(0)))
+    final, ys = jaxgru.scan(cell, params, jnp.ones((4, I), jnp.float32), resets=jnp.ones(4, bool))
+    assert final.dtype == ys.dtype == jnp.float32
+
+
 def test_a_state_of_float32_is_taken_in_half_precision():
     cell = jaxgru.GRU(I, H, dtype=jnp.bfloat16)
     params = cell.init(jax.random.key(0))

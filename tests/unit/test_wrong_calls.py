@@ -1,5 +1,7 @@
 """Wrong calls: each gets one sentence that says what the argument is and what it should be."""
 
+from dataclasses import dataclass
+
 import jax
 import jax.numpy as jnp
 import numpy as np
@@ -14,6 +16,15 @@ PARAMS = CELL.init(jax.random.key(0))
 NET = Stack([GRU(3, 5), Bidirectional(GRU(5, 4))])
 NET_PARAMS = NET.init(jax.random.key(0))
 XS = jnp.ones((7, 2, 3))
+
+
+@dataclass
+class Loose:
+    """A dataclass that is not frozen, and so has no hash."""
+
+    def __call__(self): ...
+
+    def run(self): ...
 
 
 def run(model=CELL, params=PARAMS, xs=XS, **options):
@@ -210,6 +221,28 @@ CALLS = [
     ),
     (lambda: CELL.init(0), TypeError, "key must be a PRNG key such as jax.random.key(0), got 0"),
     (lambda: NET.init("seed"), TypeError, "key must be a PRNG key such as jax.random.key(0), got 'seed'"),
+    (lambda: run(params="weights"), TypeError, "params must be an array of JAX or NumPy, got str"),
+    (
+        lambda: run(params=PARAMS._replace(b_x=[0.0] * 15)),
+        TypeError,
+        "params.b_x[0] must be an array of JAX or NumPy, got float",
+    ),
+    (lambda: run(h0="zero"), TypeError, "h0 must be an array of JAX or NumPy, got str"),
+    (
+        lambda: GRU(3, 5, dtype=jnp.float8_e4m3fn),
+        TypeError,
+        "dtype must be a floating dtype such as jnp.float32, got <class 'jax.numpy.float8_e4m3fn'>",
+    ),
+    (
+        lambda: GRU(3, 5, init=Loose()),
+        TypeError,
+        "init must be hashable, such as a frozen dataclass, got Loose()",
+    ),
+    (
+        lambda: run(backend=Loose()),
+        TypeError,
+        "backend must be hashable, such as a frozen dataclass, got Loose()",
+    ),
     # Steps.
     (
         lambda: CELL.step(PARAMS, jnp.zeros((2, 5)), jnp.ones((2, 4))),
