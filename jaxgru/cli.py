@@ -9,12 +9,15 @@ from __future__ import annotations
 import argparse
 import dataclasses
 import difflib
+import io
 import json
 import os
 import re
 import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple, NoReturn
+
+import jax
 
 from jaxgru.tasks import find
 from jaxgru.training.config import Config, RunConfig, flat, keys, lookup, table_keys
@@ -96,6 +99,9 @@ def main(argv: Sequence[str] | None = None) -> int:
       2
     """
     words = list(sys.argv[1:] if argv is None else argv)
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors="replace")  # a terminal that is not UTF-8 shows ? instead
     try:
         return command(words)
     except (UserError, RunError) as error:
@@ -105,6 +111,11 @@ def main(argv: Sequence[str] | None = None) -> int:
         return 1
     except OSError as error:
         return complain(f"{error.filename}: {error.strerror}" if error.filename else str(error), 1)
+    except jax.errors.JaxRuntimeError as error:
+        if "RESOURCE_EXHAUSTED" not in str(error):
+            raise
+        mend = "smaller sizes under [model], or a smaller train.batch_size, need less"
+        return complain(f"the device has too little memory; {mend} ({str(error).splitlines()[0]})", 1)
     except Interrupted as error:
         return error.exit_status
     except KeyboardInterrupt:

@@ -5,7 +5,10 @@ Nothing in such a file is ever executed, and equal parameters give equal bytes.
 
 from __future__ import annotations
 
+import contextlib
 import os
+import re
+import threading
 from pathlib import Path
 from typing import Any
 
@@ -33,6 +36,8 @@ DTYPES = {
     "F64": np.dtype(np.float64),
     "C64": np.dtype(np.complex64),
 }
+METADATA = "__metadata__"  # the key of a safetensors header that is no array
+TEMPORARY = re.compile(r"\.jaxgru-\d+-\d+\.tmp")
 
 
 def save(path: str | os.PathLike[str], params: Any) -> None:
@@ -47,8 +52,8 @@ def save(path: str | os.PathLike[str], params: Any) -> None:
       params: arrays in dicts, lists, tuples and NamedTuples.
 
     Raises:
-      TypeError: for a leaf that is no array, or is a PRNG key.
-      ValueError: for a dtype that safetensors has no name for, or two leaves of one name.
+      TypeError: for a leaf that is no array, is traced, or is a PRNG key.
+      ValueError: for a dtype or a leaf's name that safetensors files cannot hold, or two leaves of one name.
       OSError: where the file cannot be written.
 
     Example:
@@ -74,6 +79,7 @@ def load(path: str | os.PathLike[str], like: Any) -> Any:
     Raises:
       ValueError: names the leaf that the file has and `like` has not, the other way round, or whose shape or
         dtype differs; or says that the file is no safetensors file.
+      TypeError: for a leaf of `like` that is no array.
       OSError: where the file cannot be read.
 
     Example:
@@ -113,6 +119,10 @@ def named_leaves(tree: Any) -> dict[str, Any]:
     leaves: dict[str, Any] = {}
     for path, leaf in jax.tree_util.tree_leaves_with_path(tree):
         name = jax.tree_util.keystr(path, simple=True, separator="/")
+        if name == METADATA:
+            raise ValueError(
+                f"a leaf is named {METADATA}, which safetensors files keep for themselves; rename it"
+            )
         if name in leaves:
             raise ValueError(f"two leaves are named {name}; rename a key that holds a slash")
         leaves[name] = leaf
@@ -121,6 +131,10 @@ def named_leaves(tree: Any) -> dict[str, Any]:
 
 def host_array(name: str, leaf: Any) -> np.ndarray[Any, Any]:
     """A leaf as the contiguous NumPy array that safetensors takes."""
+    if isinstance(leaf, jax.core.Tracer):
+        raise TypeError(
+            f"{name} is traced, so it has no numbers yet; save what the transformed function returns"
+        )
     if not isinstance(leaf, jax.Array | np.ndarray | np.generic):
         raise TypeError(f"{name} is a {type(leaf).__name__}; only arrays are saved: jnp.asarray makes one")
     if jnp.issubdtype(leaf.dtype, jax.dtypes.prng_key):
@@ -132,6 +146,9 @@ def host_array(name: str, leaf: Any) -> np.ndarray[Any, Any]:
 
 def read_leaf(name: str, stored: dict[str, Any], like: Any) -> Any:
     """A leaf of the file as an array, refused where it is not what `like` says."""
+    if not (hasattr(like, "shape") and hasattr(like, "dtype")):
+        kind = type(like).__name__
+        raise TypeError(f"{name} of `like` is a {kind}; it must be an array or a jax.ShapeDtypeStruct")
     shape, dtype = tuple(stored["shape"]), DTYPES.get(stored["dtype"])
     why = "the file was written for other parameters"
     if dtype != like.dtype:
@@ -152,7 +169,7 @@ def write_whole(path: Path, data: bytes) -> None:
     Raises:
       OSError: names `path`, which is then as it was.
     """
-    temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
+    temporary = path.with_name(f".jaxgru-{os.getpid()}-{threading.get_native_id()}.tmp")
     try:
         with temporary.open("wb") as file:
             file.write(data)
@@ -163,7 +180,15 @@ def write_whole(path: Path, data: bytes) -> None:
     except OSError as error:
         raise OSError(error.errno, error.strerror, str(path)) from error
     finally:
-        temporary.unlink(missing_ok=True)
+        with contextlib.suppress(OSError):  # renamed, or never made: the error worth saying is the one above
+            temporary.unlink()
+
+
+def remove_temporaries(folder: Path) -> None:
+    """Removes what a killed `write_whole` left in a folder, and nothing else."""
+    for path in folder.iterdir():
+        if TEMPORARY.fullmatch(path.name) and path.is_file():
+            path.unlink()
 
 
 def sync_folder(folder: Path) -> None:

@@ -57,9 +57,11 @@ class Data:
 class Model:
     """The table [model]: an embedding, a stack of GRU layers, a projection."""
 
-    embedding_size: int = option(128, "numbers that stand for a character at the input", at_least=1)
-    hidden_size: int = option(256, "units of each GRU layer", at_least=1)
-    layers: int = option(2, "GRU layers, one above the other", at_least=1)
+    embedding_size: int = option(
+        128, "numbers that stand for a character at the input", at_least=1, at_most=65536
+    )
+    hidden_size: int = option(256, "units of each GRU layer", at_least=1, at_most=65536)
+    layers: int = option(2, "GRU layers, one above the other", at_least=1, at_most=64)
     dropout: float = option(
         0.1, "the share of a layer's outputs that training leaves out", at_least=0, below=1
     )
@@ -71,7 +73,9 @@ class Sample:
 
     prompt: str = option("", "what the text starts with; empty means the start of a line")
     length: int = option(800, "characters to write after the prompt", at_least=0)
-    temperature: float = option(0.7, "below 1 safer, above 1 bolder; 0 takes the likeliest", at_least=0)
+    temperature: float = option(
+        0.7, "below 1 safer, above 1 bolder; 0 takes the likeliest", at_least=0, at_most=100
+    )
     top_p: float = option(0.95, "draw from the likeliest that have this share together", above=0, at_most=1)
 
 
@@ -130,6 +134,8 @@ class Chars(Task):
     @classmethod
     def restore(cls, config: Config, vocabulary: Any) -> Self:
         """Rebuild the task of a run folder; its text is read when first needed."""
+        if not isinstance(vocabulary, str) or not vocabulary:
+            raise ValueError("vocabulary should be a string of characters, one at least")
         return cls(config, vocabulary)
 
     @cached_property
@@ -279,7 +285,7 @@ def _write(
 ) -> tuple[PyTree, jax.Array]:
     """Read one character and draw the next one; never `unknown`, which is no character."""
     carry, logits = _read(model, params, token[None, None], carry)
-    logits = logits[0, 0].at[-1].set(-jnp.inf) / jnp.maximum(temperature, GREEDY)
+    logits = (logits[0, 0] / jnp.maximum(temperature, GREEDY)).at[-1].set(-jnp.inf)
     order = jnp.argsort(-logits)
     p = jax.nn.softmax(logits[order])
     kept = jnp.where(jnp.cumsum(p) - p < top_p, logits[order], -jnp.inf)

@@ -11,9 +11,11 @@ from __future__ import annotations
 
 import hashlib
 import json
+import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, NamedTuple
 
+from jaxgru.training.config import LAST_STEP
 from jaxgru.training.errors import RunError, warn
 from jaxgru.weights import from_bytes, to_bytes, write_whole
 
@@ -54,17 +56,22 @@ class Store:
 
     def steps(self) -> list[int]:
         """The steps that have a checkpoint, ascending."""
-        return sorted(int(path.stem) for path in self.folder.glob("[0-9]*.json") if path.stem.isdecimal())
+        names = (path.name for path in self.folder.glob("*.json"))
+        return sorted(int(name[:8]) for name in names if re.fullmatch(r"[0-9]{8}\.json", name))
 
     def best(self) -> int | None:
         """The step of the best checkpoint; None where none was called so yet."""
+        path = self.folder / "best.json"
         try:
-            return int(json.loads((self.folder / "best.json").read_bytes())["step"])
+            step = json.loads(path.read_bytes())["step"]
+            if type(step) is int and 0 <= step <= LAST_STEP:
+                return step
         except FileNotFoundError:
             return None
         except MALFORMED:
-            warn(f"{self.folder / 'best.json'} is damaged; the newest checkpoint stands for the best")
-            return None
+            pass  # damaged, as is one that names no step
+        warn(f"{path} is damaged; the newest checkpoint stands for the best")
+        return None
 
     def save(self, snapshot: Snapshot, seconds: float, about: Mapping[str, Any]) -> None:
         """Writes a checkpoint, points to the best one, and removes what is neither new nor best."""
@@ -82,8 +89,19 @@ class Store:
             if old != best:
                 self.remove(old)
 
-    def restore(self, like: Snapshot, step: int | None = None) -> tuple[Snapshot, float] | None:
-        """Reads the checkpoint of a step, the newest by default.
+    def restore_best(self, like: Snapshot) -> tuple[Snapshot, float] | None:
+        """Reads the best checkpoint; where it is damaged, says so and reads the newest good one."""
+        best = self.best()
+        if best is not None:
+            try:
+                return self.read(best, like)
+            except DamagedError as fault:
+                mend = "the newest good checkpoint stands for the best"
+                warn(f"{self.data_path(best)} is damaged ({fault}); {mend}")
+        return self.restore(like)
+
+    def restore(self, like: Snapshot) -> tuple[Snapshot, float] | None:
+        """Reads the newest checkpoint.
 
         One that is damaged is named on stderr, and the newest good one before it is read instead.
 
@@ -94,8 +112,6 @@ class Store:
           RunError: where a good one was written for another model or optimiser than `like`.
         """
         for candidate in reversed(self.steps()):
-            if step is not None and candidate > step:
-                continue
             try:
                 return self.read(candidate, like)
             except DamagedError as fault:

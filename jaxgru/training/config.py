@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from jaxgru.training.task import Task
 
 LARGEST = 2**31 - 1
+LAST_STEP = 10**8 - 1  # a checkpoint is named by eight digits
 SECTIONS = ("run", "train", "data", "model", "sample")
 BROKEN = {"at_least": operator.lt, "above": operator.le, "at_most": operator.gt, "below": operator.ge}
 
@@ -69,12 +70,17 @@ class RunConfig:
     save_every: int = option(100, "steps between two checkpoints", at_least=1)
     keep: int = option(2, "newest checkpoints kept, besides the best", at_least=1)
 
+    def __post_init__(self) -> None:
+        """Refuses a name that no folder can have."""
+        if "\0" in self.dir:
+            raise ValueError(f"dir is {self.dir!r}; a folder's name cannot hold NUL")
+
 
 @dataclasses.dataclass(frozen=True)
 class TrainConfig:
     """The table [train]: AdamW under a schedule, for so many steps. All of it decides the trajectory."""
 
-    steps: int = option(1000, "optimiser steps of the whole run", at_least=1, at_most=LARGEST)
+    steps: int = option(1000, "optimiser steps of the whole run", at_least=1, at_most=LAST_STEP)
     batch_size: int = option(32, "sequences per batch", at_least=1, at_most=LARGEST)
     steps_per_call: int = option(10, "most steps in one dispatch to the device", at_least=1, at_most=10_000)
     learning_rate: float = option(2e-3, "the highest learning rate, reached after the warm-up", above=0)

@@ -65,6 +65,8 @@ def read(path: Path, overrides: Iterable[str], find: Callable[[str], type[Task]]
 def parse(path: Path) -> tuple[str, dict[str, Any]]:
     """The text of a TOML file, and the table it holds."""
     try:
+        if path.exists() and not (path.is_file() or path.is_dir()):  # reading a pipe could wait for ever
+            raise UserError(f"{path}: not a regular file")
         text = path.read_bytes().decode("utf-8")
     except OSError as error:
         raise UserError(f"{path}: {error.strerror}") from error

@@ -67,7 +67,7 @@ def train(task: Task, config: Config, run: RunFolder, show: Display) -> dict[str
             run.save(Snapshot(state, best))
             raise
         with interrupts.at_once():
-            return finish(task, config, run, show, baseline)
+            return finish(task, run, show, baseline, step)
 
 
 def begin(task: Task, config: Config, run: RunFolder, show: Display) -> tuple[dict[str, float], Snapshot]:
@@ -105,12 +105,13 @@ def log_evaluation(run: RunFolder, show: Display, step: int, scores: dict[str, f
 
 
 def finish(
-    task: Task, config: Config, run: RunFolder, show: Display, baseline: dict[str, float]
+    task: Task, run: RunFolder, show: Display, baseline: dict[str, float], steps: int
 ) -> dict[str, Any]:
     """Scores the best checkpoint on the test split, once, and writes what people look at first."""
+    config = run.config
     show.say("scoring the best checkpoint on the test split")
     like = Snapshot(state_shapes(task, config.train, config.seed), Best.none())
-    found = run.store.restore(like, run.store.best())
+    found = run.store.restore_best(like)
     if found is None:
         raise RunError(f"{run.path} holds no checkpoint that is whole")
     state, params = found[0].state, found[0].state.params
@@ -125,7 +126,7 @@ def finish(
         **{split: of.get(task.metric) for split, of in scores.items()},
         "published": task.published,
         "parameters": sum(leaf.size for leaf in jax.tree.leaves(params)),
-        "steps": run.store.steps()[-1],
+        "steps": steps,
         "seconds": run.seconds(),
         "seed": config.seed,
         "versions": versions(),

@@ -6,6 +6,7 @@ import io
 import json
 import math
 import os
+import sys
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -73,7 +74,14 @@ def parse(line: str) -> dict[str, Any] | None:
         row = json.loads(line)
     except (ValueError, RecursionError):
         return None
-    return row if isinstance(row, dict) and isinstance(row.get("step"), int) else None
+    if not isinstance(row, dict) or type(row.get("step")) is not int:
+        return None
+    return row if all(value is None or is_number(value) for value in row.values()) else None
+
+
+def is_number(value: Any) -> bool:
+    """Whether a value from a JSON file is a number that a float can be."""
+    return type(value) in (int, float) and abs(value) <= sys.float_info.max
 
 
 def draw_curves(path: Path, rows: list[dict[str, Any]], summary: Mapping[str, Any]) -> None:

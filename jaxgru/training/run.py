@@ -20,21 +20,38 @@ import importlib.metadata
 import json
 import os
 import platform
+import re
 import time
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TextIO
 
 from jaxgru.training.checkpoint import Snapshot, Store
 from jaxgru.training.configfile import to_toml
 from jaxgru.training.errors import RunError, UserError
-from jaxgru.training.metrics import Metrics, finite
-from jaxgru.weights import write_whole
+from jaxgru.training.metrics import Metrics, finite, is_number
+from jaxgru.weights import TEMPORARY, remove_temporaries, write_whole
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Callable, Iterator, Mapping
 
     from jaxgru.training.config import Config
     from jaxgru.training.task import Task
+
+RUN_NAMES = frozenset({"config.toml", "metrics.jsonl", "checkpoints", "summary.json"})
+KINDS: dict[str, Callable[[Any], bool]] = {
+    "a string": lambda value: isinstance(value, str),
+    "a number": is_number,
+    "a number or null": lambda value: value is None or is_number(value),
+    "an object": lambda value: isinstance(value, dict),
+    "an object of numbers": lambda value: isinstance(value, dict) and all(map(is_number, value.values())),
+}
+SUMMARY = {
+    "task": "a string",
+    "metric": "a string",
+    **dict.fromkeys(("test", "validation", "baseline", "published"), "a number or null"),
+    **dict.fromkeys(("parameters", "steps", "seconds"), "a number"),
+    "also": "an object",
+}
 
 
 class RunFolder:
@@ -53,15 +70,16 @@ class RunFolder:
 
     def record(self, task: Task) -> dict[str, float]:
         """Notes what is known before the first step, or finds it unchanged; returns the baseline's scores."""
-        for leftover in self.path.rglob(".*.tmp"):
-            leftover.unlink()
+        for folder in (self.path, self.store.folder):
+            if folder.is_dir():
+                remove_temporaries(folder)
         if not (self.path / "config.toml").exists():
             write_whole(self.path / "config.toml", to_toml(self.config).encode())
         path = self.path / "data.json"
         if not path.exists():
             noted = {"facts": task.facts(), "baseline": task.baseline(), "vocabulary": task.vocabulary}
             write_whole(path, json.dumps(noted, indent=1, ensure_ascii=False).encode())
-        noted = read_json(path, "facts", "baseline")
+        noted = read_json(path, facts="an object", baseline="an object of numbers")
         check_facts(task, noted["facts"])
         return dict(noted["baseline"])
 
@@ -89,7 +107,11 @@ class RunFolder:
 
     def summary(self) -> dict[str, Any]:
         """The contents of summary.json, which a finished run has."""
-        return read_json(self.path / "summary.json", "task", "metric", "test", "also")
+        path = self.path / "summary.json"
+        summary = read_json(path, "higher_is_better", **SUMMARY)
+        if "best_step" not in summary["also"]:
+            raise RunError(f"{path} is damaged: also should hold best_step")
+        return summary
 
     def finish(self, summary: Mapping[str, Any]) -> None:
         """Writes summary.json, which makes the run a finished one."""
@@ -102,20 +124,24 @@ def claim(path: Path, *, resume: bool) -> Iterator[None]:
     """Holds a folder for this process, for as long as it lives.
 
     Raises:
-      UserError: where another process holds it; where it holds a run that is not to be resumed.
+      UserError: where another process holds it; where it holds a run that is not to be resumed, or no run and
+        other files.
     """
     try:
         path.mkdir(parents=True, exist_ok=True)
-        lock = (path / "lock").open("a+", encoding="utf-8")
+        refuse_other_files(path)
+        lock = (path / "lock").open("a+", encoding="utf-8", errors="replace")
     except OSError as error:
         raise UserError(f"run.dir={path} cannot be written: {error.strerror}") from error
     with lock:
         try:
             fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError as error:
-            lock.seek(0)
             mend = "wait for it or choose another run.dir"
-            raise UserError(f"{path} is in use by process {lock.read().strip()}; {mend}") from error
+            raise UserError(f"{path} is in use by process {read_lock(lock).strip()}; {mend}") from error
+        if not re.fullmatch(r"([0-9]+\n)?", read_lock(lock)):
+            mend = "choose an empty or a new folder as run.dir"
+            raise UserError(f"{path} holds a file named lock that is not a run's; {mend}")
         if holds_run(path) and not resume:
             mend = f"add --resume to go on with it (--resume run.dir={path}), or choose another run.dir"
             raise UserError(f"{path} holds a run; {mend}")
@@ -130,14 +156,32 @@ def claim(path: Path, *, resume: bool) -> Iterator[None]:
                 path.rmdir()
 
 
-def read_json(path: Path, *needed: str) -> dict[str, Any]:
-    """The object in one of a run's JSON files, with the keys that are needed."""
+def refuse_other_files(path: Path) -> None:
+    """Refuses a folder that is somebody's and no run's: nothing in it is ours to write over."""
+    names = {entry.name for entry in path.iterdir()}
+    others = {name for name in names if name != "lock" and not TEMPORARY.fullmatch(name)}
+    if others and not names & RUN_NAMES:
+        mend = "choose an empty or a new folder as run.dir"
+        raise UserError(f"{path} holds other files and no run ({min(others)}, for one); {mend}")
+
+
+def read_lock(lock: TextIO) -> str:
+    """What a lock file says: its process and a line break, nothing while it is being written."""
+    lock.seek(0)
+    return lock.read(32)
+
+
+def read_json(path: Path, *needed: str, **kinds: str) -> dict[str, Any]:
+    """The object in one of a run's JSON files, with the keys that are needed, each of its kind."""
     try:
         found = json.loads(path.read_bytes())
     except (ValueError, RecursionError) as error:
         raise RunError(f"{path} is damaged: {error}") from error
-    if not isinstance(found, dict) or not found.keys() >= set(needed):
-        raise RunError(f"{path} is damaged: it should hold {', '.join(needed)}")
+    if not isinstance(found, dict) or not found.keys() >= {*needed, *kinds}:
+        raise RunError(f"{path} is damaged: it should hold {', '.join([*needed, *kinds])}")
+    for name, kind in kinds.items():
+        if not KINDS[kind](found[name]):
+            raise RunError(f"{path} is damaged: {name} should be {kind}")
     return found
 
 
@@ -152,7 +196,7 @@ def check_facts(task: Task, noted: Mapping[str, Any]) -> None:
 
 def holds_run(path: Path) -> bool:
     """Whether a folder holds anything of a run."""
-    return any((path / name).exists() for name in ("config.toml", "metrics.jsonl", "checkpoints"))
+    return any((path / name).exists() for name in RUN_NAMES)
 
 
 def new_folder(task: str) -> Path:

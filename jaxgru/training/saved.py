@@ -11,7 +11,7 @@ import jax
 from jaxgru.training.checkpoint import Snapshot, Store
 from jaxgru.training.config import Config, Key, check, lookup, table_keys
 from jaxgru.training.configfile import read
-from jaxgru.training.errors import UserError
+from jaxgru.training.errors import RunError, UserError
 from jaxgru.training.run import check_facts, read_json
 from jaxgru.training.step import state_shapes
 from jaxgru.training.stopping import Best
@@ -75,7 +75,7 @@ class Run:
     def evaluate(self) -> dict[str, dict[str, float]]:
         """Scores the validation and the test split, reading the data anew."""
         task = type(self.task)(self.config)
-        check_facts(task, read_json(self.path / "data.json", "facts")["facts"])
+        check_facts(task, read_json(self.path / "data.json", facts="an object")["facts"])
         return {
             "validation": task.evaluate(self.params, "validation"),
             "test": task.evaluate(self.params, "test"),
@@ -87,10 +87,16 @@ def open_run(path: Path, find: Callable[[str], type[Task]]) -> Run:
     if not (path / "config.toml").is_file():
         raise UserError(f"{path} is no run folder: it holds no config.toml")
     config = read(path / "config.toml", (), find)
-    task = find(config.task).restore(config, read_json(path / "data.json", "vocabulary")["vocabulary"])
+    vocabulary = read_json(path / "data.json", "vocabulary")["vocabulary"]
+    try:
+        task = find(config.task).restore(config, vocabulary)
+    except (TypeError, ValueError) as error:
+        raise RunError(f"{path / 'data.json'} is damaged: {error}") from error
     like = Snapshot(state_shapes(task, config.train, config.seed), Best.none())
     store = Store(path / "checkpoints")
-    found = store.restore(like, store.best())
+    found = store.restore_best(like)
+    if found is None and store.steps():
+        raise RunError(f"{path} holds no checkpoint that is whole")
     if found is None:
         raise UserError(f"{path} holds no checkpoint yet")
     state = found[0].state

@@ -54,7 +54,11 @@ class Task(abc.ABC):
 
     @classmethod
     def restore(cls, config: Config, vocabulary: Any) -> Self:
-        """Rebuilds the task from a run folder, without reading its data where `vocabulary` suffices."""
+        """Rebuilds the task from a run folder, without reading its data where `vocabulary` suffices.
+
+        Raises:
+          ValueError: for a vocabulary that the task never leaves in a run folder.
+        """
         del vocabulary
         return cls(config)
 

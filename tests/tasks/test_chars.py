@@ -13,6 +13,7 @@ from jaxgru.data.vocabulary import Vocabulary
 from jaxgru.tasks import chars, find
 from jaxgru.tasks.chars import CHUNK, METRIC, Chars
 from jaxgru.training.config import Config, TrainConfig
+from jaxgru.training.configfile import locate, read
 from jaxgru.training.errors import UserError
 
 TEXT = language_reference()[:7000]
@@ -323,3 +324,21 @@ class TestRefusals:
         path = tmp_path / "other.txt"
         path.write_text(text)
         return path
+
+
+def test_at_any_temperature_the_unknown_character_is_never_drawn(task, params):
+    options = chars.Sample(temperature=1e38, top_p=1.0, length=200)
+    assert "\N{REPLACEMENT CHARACTER}" not in task.sample(params, None, jax.random.key(0), options)
+
+
+@pytest.mark.parametrize("vocabulary", [None, "", 3, ["a", "b"]])
+def test_a_vocabulary_that_is_none_is_refused(path, vocabulary):
+    with pytest.raises(ValueError, match="vocabulary should be a string of characters, one at least"):
+        Chars.restore(make_config(path), vocabulary)
+
+
+@pytest.mark.parametrize("setting", ["model.hidden_size=65537", "model.layers=65", "sample.temperature=101"])
+def test_sizes_and_temperatures_beyond_reason_are_refused(setting):
+    name = setting.partition("=")[0]
+    with pytest.raises(UserError, match=rf"^{name} is \d+(\.0)?; it must be at most \d+$"):
+        read(locate("chars"), [setting], find)

@@ -34,8 +34,8 @@ def save(store, *steps, best=0):
         store.save(snapshot(step, best if best <= step else 0), seconds=float(step), about={"config": {}})
 
 
-def restored(store, step=None):
-    found = store.restore(START, step)
+def restored(store):
+    found = store.restore(START)
     return found and int(found[0].state.step)
 
 
@@ -117,11 +117,24 @@ def test_where_all_are_damaged_there_is_none(store):
     assert store.restore(START) is None
 
 
-def test_a_step_that_is_asked_for_never_gives_a_later_one(store):
-    save(store, 1, 2)
-    assert restored(store, 1) == 1
-    store.data_path(1).write_bytes(b"x")
-    assert restored(store, 1) is None
+@pytest.mark.parametrize("damage", [lambda path: path.write_bytes(b"x"), lambda path: path.unlink()])
+def test_where_the_best_is_damaged_the_newest_good_one_stands_for_it(store, capsys, damage):
+    save(store, 1, 2, 3, best=1)
+    assert int(store.restore_best(START)[0].state.step) == 1
+    damage(store.data_path(1))
+    assert int(store.restore_best(START)[0].state.step) == 3
+    err = capsys.readouterr().err
+    assert err.startswith(f"warning: {store.data_path(1)} is damaged (")
+    assert err.endswith("; the newest good checkpoint stands for the best\n")
+
+
+@pytest.mark.parametrize(
+    "name", ["4.json", "000000004.json", "100000000.json", "00000004.json.json", "٠٠٠٠٠٠٠٤.json"]
+)
+def test_only_files_as_the_store_names_them_count(store, name):
+    save(store, 1)
+    (store.folder / name).touch()
+    assert store.steps() == [1]
 
 
 def test_half_a_save_is_no_checkpoint(store):
@@ -130,9 +143,10 @@ def test_half_a_save_is_no_checkpoint(store):
     assert (store.steps(), restored(store)) == ([1], 1)
 
 
-def test_a_damaged_pointer_is_said(store, capsys):
+@pytest.mark.parametrize("data", [b"\xff", b"[]", b'{"step": -5}', b'{"step": "1"}', b'{"step": 1e9}', b"{}"])
+def test_a_damaged_pointer_is_said(store, capsys, data):
     save(store, 1, best=1)
-    (store.folder / "best.json").write_bytes(b"\xff")
+    (store.folder / "best.json").write_bytes(data)
     assert store.best() is None
     assert "best.json is damaged; the newest checkpoint stands for the best" in capsys.readouterr().err
 

@@ -1,5 +1,6 @@
 """The command line: what it does, and the one line it says when it cannot."""
 
+import io
 import json
 import re
 import shutil
@@ -202,6 +203,52 @@ def test_a_run_without_a_checkpoint_is_said(finished, tmp_path, capsys):
     for file in (path / "checkpoints").iterdir():
         file.unlink()
     assert said(capsys, "sample", path, status=2) == f"{path} holds no checkpoint yet"
+
+
+def test_a_run_with_no_whole_checkpoint_is_said(finished, tmp_path, capsys):
+    path = unfinished(finished, tmp_path)
+    (path / "checkpoints/best.json").unlink()
+    for file in (path / "checkpoints").glob("*.safetensors"):
+        file.write_bytes(b"x")
+    assert main(["sample", str(path)]) == 1
+    assert capsys.readouterr().err.endswith(f"error: {path} holds no checkpoint that is whole\n")
+
+
+@pytest.mark.parametrize(
+    ("name", "value"), [("test", '"low"'), ("also", "[]"), ("also", "{}"), ("steps", "null")]
+)
+def test_a_damaged_summary_is_one_line(finished, tmp_path, capsys, name, value):
+    path = shutil.copytree(finished, tmp_path / "copy")
+    summary = json.loads((path / "summary.json").read_text())
+    (path / "summary.json").write_text(json.dumps(summary | {name: json.loads(value)}))
+    message = said(capsys, "train", "--resume", f"run.dir={path}", status=1)
+    assert message.startswith(f"{path / 'summary.json'} is damaged: {name} should ")
+
+
+def test_too_little_memory_is_one_line(config, capsys, monkeypatch):
+    def fail(words):
+        raise jax.errors.JaxRuntimeError("RESOURCE_EXHAUSTED: Out of memory allocating 9 bytes.\nat …")
+
+    monkeypatch.setattr("jaxgru.cli.command", fail)
+    message = said(capsys, "train", config, status=1)
+    assert message.startswith("the device has too little memory; ")
+
+
+def test_other_errors_of_the_device_are_not_hidden(monkeypatch):
+    def fail(words):
+        raise jax.errors.JaxRuntimeError("INTERNAL: a fault")
+
+    monkeypatch.setattr("jaxgru.cli.command", fail)
+    with pytest.raises(jax.errors.JaxRuntimeError, match="INTERNAL"):
+        main(["train"])
+
+
+def test_an_output_that_is_not_utf_8_shows_what_it_can(monkeypatch):
+    stream = io.TextIOWrapper(io.BytesIO(), encoding="ascii", newline="")
+    monkeypatch.setattr("sys.stdout", stream)
+    assert main([]) == 0
+    stream.flush()
+    assert stream.buffer.getvalue().startswith(b"usage: python -m jaxgru COMMAND ?\n")
 
 
 def test_every_key_is_printed_with_its_meaning(config, capsys):

@@ -1,6 +1,7 @@
 """Configs: what is misspelt, mistyped or impossible is refused, by name and line."""
 
 import dataclasses
+import os
 
 import hypothesis
 import pytest
@@ -68,7 +69,7 @@ OVERRIDES = {
     "train.steps=1.0": "train.steps must be a whole number, not 1.0",
     "train.steps=true": "train.steps must be a whole number, not True",
     "train.steps=0": "train.steps is 0; it must be at least 1",
-    "train.steps=3000000000": "train.steps is 3000000000; it must be at most 2147483647",
+    "train.steps=3000000000": "train.steps is 3000000000; it must be at most 99999999",
     "train.learning_rate='1'": "train.learning_rate must be a number, not '1'",
     "train.learning_rate=0": "train.learning_rate is 0.0; it must be above 0",
     "train.learning_rate=nan": "train.learning_rate is nan; it must be finite",
@@ -79,6 +80,7 @@ OVERRIDES = {
     "train.schedule=5": "train.schedule is '5'; it must be one of cosine, linear, constant",
     "data.bad_steps=3": "data.bad_steps must be a list, not 3",
     "data.bad_steps=[1, 'a']": "data.bad_steps[1] must be a whole number, not 'a'",
+    "run.dir=a\0b": "[run] dir is 'a\\x00b'; a folder's name cannot hold NUL",
     "run.dir=\udcff": "run.dir is '\\udcff'; it must be valid UTF-8",
     "seed=-1": "seed is -1; it must be at least 0",
     "task=chess": "no task is named 'chess'",
@@ -164,10 +166,11 @@ def test_a_task_may_refuse_what_its_fields_cannot_say():
 
 
 anything = st.text(st.characters(exclude_categories=["Cs"]))
+folders = st.text(st.characters(exclude_categories=["Cs"], exclude_characters="\0"))
 numbers = st.floats(min_value=0, exclude_min=True, allow_infinity=False)
 
 
-@hypothesis.given(directory=anything, path=anything, rate=numbers, steps=st.lists(st.integers(-5, 10**6)))
+@hypothesis.given(directory=folders, path=anything, rate=numbers, steps=st.lists(st.integers(-5, 10**6)))
 def test_a_config_survives_its_file(tmp_path_factory, directory, path, rate, steps):
     values = {"run.dir": directory, "data.path": path, "train.learning_rate": rate}
     config = build(values | {"data.bad_steps": tuple(steps), "seed": 2**32 - 1}, Linear)
@@ -178,11 +181,18 @@ def test_a_config_survives_its_file(tmp_path_factory, directory, path, rate, ste
 
 def test_strings_are_escaped(tmp_path):
     text = "".join(map(chr, range(256))) + '"""\\u0041 \u2028 𝔾'
-    config = build({"run.dir": text}, Linear)
+    config = build({"data.path": text}, Linear)
     (tmp_path / "c.toml").write_bytes(to_toml(config).encode())
-    assert read(tmp_path / "c.toml", (), find).run.dir == text
+    assert read(tmp_path / "c.toml", (), find).data.path == text
 
 
 def test_every_key_says_what_it_means():
     assert list(keys(Linear)) == list(flat(build({}, Linear)))
     assert all(key.metadata["help"] for key in keys(Linear).values())
+
+
+def test_a_pipe_is_no_config_and_is_not_waited_for(tmp_path):
+    os.mkfifo(tmp_path / "c.toml")
+    with pytest.raises(UserError) as error:
+        read(tmp_path / "c.toml", (), find)
+    assert str(error.value) == f"{tmp_path / 'c.toml'}: not a regular file"

@@ -86,6 +86,9 @@ def test_any_difference_is_named(tmp_path, message):
 
 REFUSED = {
     "rng is a PRNG key; save jax.random.key_data of it": {"rng": lambda: jax.random.key(0)},
+    "a leaf is named __metadata__, which safetensors files keep for themselves; rename it": {
+        "__metadata__": lambda: np.ones(1)
+    },
     "rate is a float; only arrays are saved: jnp.asarray makes one": {"rate": lambda: 0.1},
     "z is complex128, which safetensors files cannot hold": {"z": lambda: np.ones(1, np.complex128)},
 }
@@ -97,6 +100,29 @@ def test_what_no_file_can_hold_is_refused(tmp_path, message):
         save(tmp_path / "t", {name: make() for name, make in REFUSED[message].items()})
     assert str(error.value) == message
     assert list(tmp_path.iterdir()) == []
+
+
+def test_a_traced_value_is_refused(tmp_path):
+    with pytest.raises(TypeError, match="w is traced, so it has no numbers yet"):
+        jax.eval_shape(lambda w: save(tmp_path / "t", {"w": w}), jnp.ones(1))
+
+
+def test_a_leaf_to_read_that_is_no_array_is_refused(tmp_path):
+    save(tmp_path / "t", {"w": np.ones(1)})
+    with pytest.raises(TypeError, match=r"w of `like` is a float; it must be an array or a jax\."):
+        load(tmp_path / "t", {"w": 1.0})
+
+
+def test_a_path_through_a_file_is_named(tmp_path):
+    (tmp_path / "t.txt").touch()
+    with pytest.raises(NotADirectoryError) as error:
+        save(tmp_path / "t.txt" / "x", WRITTEN)
+    assert error.value.filename == str(tmp_path / "t.txt" / "x")
+
+
+def test_the_longest_name_will_do(tmp_path):
+    save(tmp_path / ("n" * 255), WRITTEN)
+    assert load(tmp_path / ("n" * 255), WRITTEN).keys() == WRITTEN.keys()
 
 
 def test_two_leaves_of_one_name_are_refused(tmp_path):
