@@ -242,8 +242,8 @@ OTHERS = [
     (Stack([Bidirectional(RNN(INPUTS, H))]), "model.layers[0].forward is RNN(3, 5)"),
     (Custom(INPUTS, H), "model is Custom(3, 5)"),
     (GRU, "model is <class 'jaxgru.cells.gru.GRU'>"),
-    (Stack([Stack([CELL])]), "model.layers[0] is Stack(layers=(GRU(3, 5),), dropout=0.0)"),
-    (Bidirectional(Stack([CELL])), "model.forward is Stack(layers=(GRU(3, 5),), dropout=0.0)"),
+    (Stack([Stack([CELL])]), "model.layers[0] is Stack([GRU(3, 5)])"),
+    (Bidirectional(Stack([CELL])), "model.forward is Stack([GRU(3, 5)])"),
 ]
 
 
