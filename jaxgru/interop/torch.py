@@ -88,7 +88,7 @@ def load(state_dict: Mapping[str, Any], *, prefix: str = "") -> tuple[Stack, lis
       >>> import torch
       >>> model, params = load(torch.nn.GRU(3, 5, num_layers=2).state_dict())
       >>> model
-      Stack(layers=(GRU(3, 5), GRU(5, 5)), dropout=0.0)
+      Stack([GRU(3, 5), GRU(5, 5)])
       >>> params[0].w_x.shape
       (3, 15)
 
