@@ -83,6 +83,7 @@ BACKENDS = {
     "states": Sequential(save="states"),
     "in-loop-states": Sequential(hoist=False, save="states"),
     "unroll": Sequential(unroll=3),
+    "blocks": Sequential(block=3),
     "chunked": Chunked(3),
 }
 

@@ -147,7 +147,10 @@ class Cell(abc.ABC):
         return state
 
     def hold(self, a: PyTree, valid: Array) -> PyTree:
-        """`a` with gates that keep the state, bit for bit, where `valid` (broadcast against a) is False."""
+        """`a` with gates that keep the state, bit for bit, where `valid` (broadcast against a) is False.
+
+        There the coefficients of the derivative in a must be zero.
+        """
         raise NotImplementedError(f"{type(self).__name__} has no gate that holds its state")
 
     def cast(self, params: PyTree, dtype: Any) -> PyTree:

@@ -1,1 +1,5 @@
 """How a step becomes a sequence."""
+
+from jaxgru.recurrence.select import Choice, select
+
+__all__ = ["Choice", "select"]

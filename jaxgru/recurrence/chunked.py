@@ -6,10 +6,9 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import jax
-import jax.numpy as jnp
-from jax import lax
 
 from jaxgru import checks
+from jaxgru.recurrence.blocks import in_blocks
 from jaxgru.recurrence.sequential import Sequential
 
 if TYPE_CHECKING:
@@ -69,19 +68,4 @@ class Chunked:
             xs, marks = part
             return Sequential().run(cell, params, xs, h, restart, marks, reverse=reverse)
 
-        count, rest = divmod(len(xs), self.steps)
-        # The short chunk is the last one to be processed.
-        short = slice(0, rest) if reverse else slice(len(xs) - rest, None)
-        whole = slice(rest, None) if reverse else slice(0, len(xs) - rest)
-
-        def chunks(x: Array) -> Array:
-            return x[whole].reshape(count, self.steps, *x.shape[1:])
-
-        inputs = (xs, marks)
-        h, states = lax.scan(chunk, h0, jax.tree.map(chunks, inputs), reverse=reverse)
-        states = jax.tree.map(lambda s: s.reshape(count * self.steps, *s.shape[2:]), states)
-        if not rest:
-            return h, states
-        h, last = chunk(h, jax.tree.map(lambda x: x[short], inputs))
-        order = (last, states) if reverse else (states, last)
-        return h, jax.tree.map(lambda *parts: jnp.concatenate(parts), *order)
+        return in_blocks(chunk, h0, (xs, marks), self.steps, reverse=reverse)

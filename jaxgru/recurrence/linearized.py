@@ -16,6 +16,8 @@ import jax
 import jax.numpy as jnp
 from jax import Array, lax
 
+from jaxgru.recurrence.blocks import in_blocks
+
 if TYPE_CHECKING:
     from jaxgru.cells.base import Cell
     from jaxgru.recurrence.marks import Marks
@@ -29,14 +31,14 @@ class Plan(NamedTuple):
     Attributes:
       cell: the recurrence.
       reverse: whether it runs from the last step to the first.
-      hoisted: whether the loop is given projected inputs; else it projects each raw one as it goes.
+      block: how many steps' inputs are projected at a time, before the loop over them; None if each is in it.
       save: what forward keeps for the derivative: the "gates" of each step, or its state alone ("states").
       unroll: how many steps XLA sees as one body.
     """
 
     cell: Cell
     reverse: bool
-    hoisted: bool
+    block: int | None
     save: str
     unroll: int
 
@@ -49,7 +51,7 @@ class Passed(NamedTuple):
     gates: PyTree
 
 
-def loop(plan: Plan, params: PyTree, h0: PyTree, restart: PyTree, inputs: PyTree, marks: Marks) -> Passed:
+def loop(plan: Plan, params: PyTree, h0: PyTree, restart: PyTree, xs: Array, marks: Marks) -> Passed:
     """Runs the recurrence.
 
     Args:
@@ -57,47 +59,53 @@ def loop(plan: Plan, params: PyTree, h0: PyTree, restart: PyTree, inputs: PyTree
       params: the cell's parameters, cast.
       h0: the state before the first step.
       restart: the state that a reset returns to; None where there are none.
-      inputs: projected inputs, or raw ones (T, *B, I) if not `plan.hoisted`, with no NaN in the padding.
+      xs: (T, *B, I), with no NaN in the padding.
       marks: which steps act, reset, and cut.
     """
-    return _loop(plan, False, params, h0, restart, inputs, marks)
+    return _loop(plan, False, params, h0, restart, xs, marks)
 
 
-def projected(cell: Cell, params: PyTree, inputs: Array, valid: Array | None) -> PyTree:
-    """a for raw inputs, with held gates at the steps that do not act if the cell has such."""
-    a = cell.project(params, inputs)
+def _held(cell: Cell, a: PyTree, valid: Array | None) -> PyTree:
+    """a with held gates at the steps that do not act, if the cell has such."""
     return cell.hold(a, valid[..., None]) if cell.holds and valid is not None else a
 
 
 @partial(jax.custom_jvp, nondiff_argnums=(0, 1))
 def _loop(
-    plan: Plan, saving: bool, params: PyTree, h0: PyTree, restart: PyTree, inputs: PyTree, marks: Marks
+    plan: Plan, saving: bool, params: PyTree, h0: PyTree, restart: PyTree, xs: Array, marks: Marks
 ) -> Passed:
     cell = plan.cell
 
     def body(h: PyTree, step: tuple[PyTree, Marks]) -> tuple[PyTree, tuple[PyTree, PyTree]]:
-        x, (valid, reset, cut) = step
+        a, (valid, reset, cut) = step
         h = _where(reset, restart, h)
         h = _where(cut, lax.stop_gradient(h), h)
-        a = x if plan.hoisted else projected(cell, params, x, valid)
+        a = _held(cell, cell.project(params, a), valid) if plan.block is None else a
         new, gates = cell.transition(params, h, a)
         new = new if cell.holds or valid is None else _where(~valid, h, new)
         return new, (new, gates if saving else None)
 
-    final, (states, gates) = lax.scan(body, h0, (inputs, marks), reverse=plan.reverse, unroll=plan.unroll)
+    def run(h: PyTree, part: tuple[Array, Marks]) -> tuple[PyTree, tuple[PyTree, PyTree]]:
+        xs, marks = part
+        inputs = xs if plan.block is None else _held(cell, cell.project(params, xs), marks.valid)
+        return lax.scan(body, h, (inputs, marks), reverse=plan.reverse, unroll=plan.unroll)
+
+    if plan.block is None or plan.block >= len(xs):
+        final, (states, gates) = run(h0, (xs, marks))
+    else:
+        final, (states, gates) = in_blocks(run, h0, (xs, marks), plan.block, reverse=plan.reverse)
     return Passed(final, states, gates)
 
 
 @_loop.defjvp
 def _loop_jvp(plan: Plan, saving: bool, primals: Any, tangents: Any) -> tuple[Passed, Passed]:
-    cell, (params, h0, restart, inputs, marks) = plan.cell, primals
-    dparams, dh0, drestart, dinputs, _ = tangents
+    cell, (params, h0, restart, xs, marks) = plan.cell, primals
+    dparams, dh0, drestart, dxs, _ = tangents
     out = _loop(plan, saving or plan.save == "gates", *primals)
     prev = _before(plan, h0, restart, out.states, marks)
-    a, da = inputs, dinputs
-    if not plan.hoisted:
-        project = partial(projected, cell, valid=marks.valid)
-        a, da = jax.jvp(project, (params, inputs), (dparams, dinputs))
+    # A held gate does not change with a, so that δa needs no mark: what stands before it is zero.
+    a, da = jax.jvp(cell.project, (params, xs), (dparams, dxs))
+    a = _held(cell, a, marks.valid)
     passed = cell.transition(params, prev, a) if out.gates is None else (out.states, out.gates)
     coef = cell.linearize(params, prev, a, passed)
     s = cell.source(params, coef, prev, dparams, da)

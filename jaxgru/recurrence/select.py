@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
 
+import jax
+
+from jaxgru import checks
 from jaxgru.recurrence.sequential import Sequential
 
 if TYPE_CHECKING:
@@ -50,11 +54,71 @@ class Backend(Protocol):
         ...
 
 
+# Measured crossovers: docs/explanation/speed.md has the figures.
+NARROW = 64  # units of a state; so narrow, computing its gates again is cheaper than storing each step's
+WHOLE = 8 * 2**20  # bytes of projected inputs that are written and read in one go
+BLOCK = 4 * 2**20  # bytes of them in a block, where all are more
+FEWEST = 8  # steps in a block, however many bytes they have
+
+
+class Choice(NamedTuple):
+    """What `select` picks: the strategy, and why."""
+
+    backend: Sequential
+    reason: str
+
+
+def select(cell: Cell, steps: int, batch_shape: tuple[int, ...] = ()) -> Choice:
+    """What `AUTO` picks for a cell, and why.
+
+    Args:
+      cell: a cell; a composition picks for each of its cells.
+      steps: T.
+      batch_shape: *B, without axes that `jax.vmap` adds: what runs inside it cannot see them.
+
+    Raises:
+      TypeError, ValueError: something that is no cell, or no sizes.
+
+    Example:
+      >>> import jaxgru
+      >>> select(jaxgru.GRU(128, 256), 1000, (32,)).backend
+      Sequential(hoist=True, unroll=1, save='gates', block=40)
+      >>> print(select(jaxgru.GRU(128, 256), 1000, (32,)).reason)
+      the inputs are projected in blocks: all at once they would take 94 MiB
+    """
+    if not hasattr(cell, "project"):
+        raise TypeError(f"cell must be a cell such as GRU(64, 128), got {cell!r}: ask for each cell in it")
+    steps = checks.size("steps", steps)
+    rows = [checks.size(f"batch_shape[{i}]", size) for i, size in enumerate(batch_shape)]
+    params = jax.eval_shape(cell.init, jax.random.key(0))
+    return _choose(cell, params, jax.ShapeDtypeStruct((steps, *rows, cell.input_size), cell.param_dtype))
+
+
+def _choose(cell: Cell, params: PyTree, xs: Any) -> Choice:
+    dtype = cell.compute_dtype(params, xs)
+    a = jax.eval_shape(lambda p, x: cell.project(cell.cast(p, dtype), x.astype(dtype)), params, xs)
+    total = sum(math.prod(leaf.shape) * leaf.dtype.itemsize for leaf in jax.tree.leaves(a))
+    if total > WHOLE:
+        block = _divisor(len(xs), max(BLOCK * len(xs) // total, FEWEST))
+        reason = f"the inputs are projected in blocks: all at once they would take {total / 2**20:.0f} MiB"
+        return Choice(Sequential(block=block), reason)
+    if cell.hidden_size <= NARROW:
+        reason = (
+            f"at {cell.hidden_size} units the derivative computes the gates again faster than it reads them"
+        )
+        return Choice(Sequential(save="states"), reason)
+    return Choice(Sequential(), "the inputs are projected at once, and the derivative keeps the gates")
+
+
+def _divisor(steps: int, wanted: int) -> int:
+    """The divisor of `steps` nearest to `wanted` within a factor of two, so that no shorter block is left over."""
+    near = [n for n in range((wanted + 1) // 2, min(2 * wanted, steps) + 1) if steps % n == 0]
+    return min(near, key=lambda n: abs(math.log(n / wanted)), default=min(wanted, steps))
+
+
 @dataclass(frozen=True)
 class Auto:
-    """Leaves the choice to the library, among strategies that are exact.
-
-    It is `Sequential()` until a measured crossover says otherwise.
+    """Leaves the choice to `recurrence.select`, among strategies that are exact.
 
     Example:
       >>> import jaxgru
@@ -74,7 +138,8 @@ class Auto:
         reverse: bool,
     ) -> tuple[PyTree, PyTree]:
         """As the chosen strategy runs it."""
-        return Sequential().run(cell, params, xs, h0, restart, marks, reverse=reverse)
+        chosen = _choose(cell, params, xs).backend
+        return chosen.run(cell, params, xs, h0, restart, marks, reverse=reverse)
 
 
 AUTO = Auto()

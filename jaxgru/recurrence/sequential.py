@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Literal
 
 from jaxgru import checks
-from jaxgru.recurrence.linearized import Plan, loop, projected
+from jaxgru.recurrence.linearized import Plan, loop
 
 if TYPE_CHECKING:
     from jax import Array
@@ -22,11 +22,12 @@ class Sequential:
     """Runs one step after the other; the weights' gradients stay outside the loop.
 
     Args:
-      hoist: whether the inputs are projected for all of time before the loop, or step by step in it, which
-        keeps nothing of size (T, B, 3H) where that outgrows the cache.
+      hoist: whether the inputs are projected before the loop, in one product, or step by step in it.
       unroll: how many steps XLA sees as one body.
       save: what the forward pass keeps for the derivative: the "gates", or the "states" alone, from which the
         gates are computed again in one product over all of time.
+      block: with hoist, how many steps are projected at a time; None means all. Projected inputs of all of time
+        that outgrow the caches cost more to write and read than one product for each block.
 
     Raises:
       TypeError, ValueError: an argument of another type, or outside its choices.
@@ -44,11 +45,18 @@ class Sequential:
     hoist: bool = True
     unroll: int = 1
     save: Literal["gates", "states"] = "gates"
+    block: int | None = None
 
     def __post_init__(self) -> None:
         checks.flag("hoist", self.hoist)
         checks.size("unroll", self.unroll)
         checks.choice("save", self.save, ("gates", "states"))
+        if self.block is not None:
+            checks.size("block", self.block)
+            if not self.hoist:
+                raise ValueError(
+                    f"block must be None with hoist=False, which projects each step, got {self.block}"
+                )
 
     def run(
         self,
@@ -62,7 +70,7 @@ class Sequential:
         reverse: bool,
     ) -> tuple[PyTree, PyTree]:
         """The state after the last step, and the states after each, for inputs without NaN in the padding."""
-        plan = Plan(cell, reverse, self.hoist, self.save, self.unroll)
-        inputs = projected(cell, params, xs, marks.valid) if self.hoist else xs
-        passed = loop(plan, params, h0, restart, inputs, marks)
+        block = self.block or len(xs)
+        plan = Plan(cell, reverse, block if self.hoist else None, self.save, self.unroll)
+        passed = loop(plan, params, h0, restart, xs, marks)
         return passed.final, passed.states

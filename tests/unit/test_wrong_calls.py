@@ -99,6 +99,12 @@ CALLS = [
     # Backends.
     (lambda: Sequential(save="all"), ValueError, "save must be 'gates' or 'states', got 'all'"),
     (lambda: Sequential(unroll=0), ValueError, "unroll must be at least 1, got 0"),
+    (
+        lambda: Sequential(hoist=False, block=4),
+        ValueError,
+        "block must be None with hoist=False, which projects each step, got 4",
+    ),
+    (lambda: Sequential(block=0), ValueError, "block must be at least 1, got 0"),
     (lambda: Sequential(hoist=1), TypeError, "hoist must be True or False, got 1 of type int"),
     (lambda: Chunked(2.5), TypeError, "steps must be an int, got 2.5 of type float"),
     (
