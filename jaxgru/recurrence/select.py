@@ -55,7 +55,7 @@ class Backend(Protocol):
 
 
 # Measured crossovers: docs/explanation/speed.md has the figures.
-NARROW = 64  # units of a state; so narrow, computing its gates again is cheaper than storing each step's
+NARROW = 32  # units of a state; so narrow, computing its gates again is cheaper than storing each step's
 WHOLE = 8 * 2**20  # bytes of projected inputs that are written and read in one go
 BLOCK = 4 * 2**20  # bytes of them in a block, where all are more
 FEWEST = 8  # steps in a block, however many bytes they have
