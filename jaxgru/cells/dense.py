@@ -104,12 +104,24 @@ def _primitive(name: str, flat: Any, by_axes: Any, transposes: tuple[Any, Any], 
     primitive = Primitive(name)
     primitive.def_impl(partial(_run, primitive))
     primitive.def_abstract_eval(partial(_shape, by_axes))
-    # Elsewhere than on a CPU the compiler wants the axes as they are: a partitioner can split them.
-    mlir.register_lowering(primitive, mlir.lower_fun(by_axes, multiple_results=False))
-    mlir.register_lowering(primitive, mlir.lower_fun(flat, multiple_results=False), platform="cpu")
+    apart, together = (mlir.lower_fun(form, multiple_results=False) for form in (by_axes, flat))
+
+    def on_cpu(context: mlir.LoweringRuleContext, *args: Any, **params: Any) -> Any:
+        return (apart if _partitioned(context) else together)(context, *args, **params)
+
+    mlir.register_lowering(primitive, apart)
+    mlir.register_lowering(primitive, on_cpu, platform="cpu")
     ad.defbilinear(primitive, *transposes)
     batching.primitive_batchers[primitive] = partial(batch, primitive, by_axes)
     return primitive
+
+
+def _partitioned(context: mlir.LoweringRuleContext) -> bool:
+    """Whether XLA's partitioner may split the operands: then their axes must stay apart, or it gathers them."""
+    axes = context.module_context.axis_context
+    if isinstance(axes, mlir.SPMDAxisContext):  # inside jax.shard_map: what is manual is split already
+        return set(axes.mesh.axis_names) != set(axes.manual_axes)
+    return getattr(axes, "num_devices", 1) != 1
 
 
 def _shape(by_axes: Any, x: Any, y: Any, **params: Any) -> Any:
