@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, ClassVar, Literal, NamedTuple
 
@@ -15,6 +16,10 @@ from jaxgru.cells.dense import blocks, dense, dot
 
 if TYPE_CHECKING:
     from jaxgru.cells.initializers import Initializer, Parameter
+
+
+# Numbers of projected input up to which one product, cut in three, is faster than three: calls cost more there.
+ONE_PRODUCT = 2**18
 
 
 class GRUParams(NamedTuple):
@@ -147,13 +152,15 @@ class GRU(Cell):
 
         Three arrays rather than one: XLA's CPU backend does not vectorise a slice of what a loop slices.
         """
-        weights = blocks(3, params.w_x)
-        if params.b_x is None or params.b_h is None:
-            a_r, a_z, a_n = (dense(xs, w) for w in weights)
-            return a_r, a_z, a_n
-        (r, z, n), (h_r, h_z, h_n) = blocks(3, params.b_x), blocks(3, params.b_h)
-        biases = (r + h_r, z + h_z, n if self.reset == "after" else n + h_n)
-        a_r, a_z, a_n = (dense(xs, w) + b for w, b in zip(weights, biases, strict=True))
+        if math.prod(xs.shape[:-1]) * 3 * self.hidden_size <= ONE_PRODUCT:
+            products = blocks(3, dense(xs, params.w_x))
+        else:
+            products = [dense(xs, w) for w in blocks(3, params.w_x)]
+        if params.b_x is not None and params.b_h is not None:
+            (r, z, n), (h_r, h_z, h_n) = blocks(3, params.b_x), blocks(3, params.b_h)
+            biases = (r + h_r, z + h_z, n if self.reset == "after" else n + h_n)
+            products = [product + b for product, b in zip(products, biases, strict=True)]
+        a_r, a_z, a_n = products
         return a_r, a_z, a_n
 
     def transition(
