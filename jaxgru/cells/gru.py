@@ -18,10 +18,6 @@ if TYPE_CHECKING:
     from jaxgru.cells.initializers import Initializer, Parameter
 
 
-# Numbers of projected input up to which one product, cut in three, is faster than three: calls cost more there.
-ONE_PRODUCT = 2**18
-
-
 class GRUParams(NamedTuple):
     """The parameters of a `GRU`; the last axis holds the blocks r | z | n.
 
@@ -152,7 +148,7 @@ class GRU(Cell):
 
         Three arrays rather than one: XLA's CPU backend does not vectorise a slice of what a loop slices.
         """
-        if math.prod(xs.shape[:-1]) * 3 * self.hidden_size <= ONE_PRODUCT:
+        if math.prod(xs.shape[:-1]) <= 2 * self.input_size:  # to cut the product is cheaper than to cut w_x
             products = blocks(3, dense(xs, params.w_x))
         else:
             products = [dense(xs, w) for w in blocks(3, params.w_x)]
