@@ -1,6 +1,6 @@
-# What CI runs, in the environment at hand (pip install -e ".[dev,docs,interop]").
+# What CI runs, in the environment at hand (pip install -e ".[bench,dev,docs,interop]").
 
-checks = lint types tests docs package start slow
+checks = lint types tests docs package start bench slow
 
 .PHONY: check format $(checks)
 

@@ -15,6 +15,7 @@ from jaxgru.recurrence.marks import lengths_from_mask, resets_from_done
 from jaxgru.recurrence.scan import scan
 from jaxgru.recurrence.select import AUTO
 from jaxgru.recurrence.sequential import Sequential
+from jaxgru.stream import Stream
 from jaxgru.weights import load, save
 
 __version__ = "0.1.0"
@@ -29,6 +30,7 @@ __all__ = [
     "RNNParams",
     "Sequential",
     "Stack",
+    "Stream",
     "Uniform",
     "lengths_from_mask",
     "load",
@@ -37,7 +39,7 @@ __all__ = [
     "scan",
 ]
 
-_MODULES = ("data", "interop", "nn", "recurrence", "reference", "tasks", "training")
+_MODULES = ("bench", "data", "interop", "nn", "recurrence", "reference", "tasks", "training")
 
 
 def __getattr__(name: str) -> Any:

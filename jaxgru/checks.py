@@ -97,7 +97,7 @@ def hashable(name: str, value: Any) -> None:
         raise TypeError(f"{name} must be hashable, such as a frozen dataclass, got {value!r}") from error
 
 
-def axes(shape: tuple[int, ...]) -> str:
+def axes(shape: tuple[int | str, ...]) -> str:
     """A shape as one writes it: (7, 2, 3)."""
     return "(" + ", ".join(map(str, shape)) + ("," if len(shape) == 1 else "") + ")"
 

@@ -1,4 +1,4 @@
-"""The command line: `python -m jaxgru {train,evaluate,sample}`, and `train.py`.
+"""The command line: `python -m jaxgru {train,evaluate,sample,bench}`, and `train.py`.
 
 A mistake of the person who types gets one line on stderr and the exit status 2, a run that cannot go on one
 line and 1, an interrupted one 128 + the signal's number.
@@ -20,11 +20,12 @@ from typing import TYPE_CHECKING, NamedTuple, NoReturn
 import jax
 
 from jaxgru.tasks import find
-from jaxgru.training.config import Config, RunConfig, flat, keys, lookup, table_keys
+from jaxgru.training.config import Config, MeshConfig, RunConfig, flat, keys, lookup, table_keys
 from jaxgru.training.configfile import from_word, locate, read, split, toml_value
 from jaxgru.training.display import display, table
 from jaxgru.training.errors import Interrupted, RunError, UserError
 from jaxgru.training.loop import train as training_loop
+from jaxgru.training.mesh import claim_devices, fitting
 from jaxgru.training.run import RunFolder, claim, new_folder, versions
 from jaxgru.training.saved import open_run
 
@@ -47,6 +48,7 @@ examples:
   python train.py chars data.path=book.txt          your own text
   python train.py my.toml seed=1                    your own config
   python train.py chars --keys                      every setting, its value here and what it means
+  python train.py --profile                         where the time of a step goes, and a trace; no training
 
 a run folder holds:
   config.toml     every setting, resolved           metrics.jsonl   a row for each step that is due
@@ -168,6 +170,9 @@ def train(argv: Sequence[str]) -> int:
     arguments = parser("train", "[CONFIG] [--resume] [key=value …]", TRAIN_HELP)
     arguments.add_argument("words", nargs="*", help=argparse.SUPPRESS)
     arguments.add_argument("--resume", action="store_true", help="go on with the run in run.dir")
+    arguments.add_argument(
+        "--profile", action="store_true", help="say where the time goes, and train nothing"
+    )
     arguments.add_argument("--keys", action="store_true", help="print every setting, and train nothing")
     given = arguments.parse_intermixed_args(argv)
     names, overrides = sort_words(given.words)
@@ -178,7 +183,30 @@ def train(argv: Sequence[str]) -> int:
         return print_keys(read(source or locate("chars"), overrides, find))
     config = resumed(source, overrides) if given.resume else None
     config = config or read(source or locate("chars"), overrides, find)
-    return run_training(config, resume=given.resume)
+    config = with_devices(config, claim_devices(config.mesh.cpu_devices, config.train.batch_size))
+    return run_profile(config) if given.profile else run_training(config, resume=given.resume)
+
+
+def run_profile(config: Config) -> int:
+    """Prints where the time of a step goes, and leaves a trace in the run folder."""
+    from jaxgru.training.profile import profile  # noqa: PLC0415 of use only here
+
+    path = Path(config.run.dir) if config.run.dir else new_folder(config.task)
+    with claim(path, resume=False):
+        count = config.mesh.cpu_devices
+        print(f"{config.task}: {config.train.batch_size} rows a step, on {count} device{'s' * (count != 1)}")
+        print(profile(find(config.task)(config), config, path / "profile"))
+        print(f"the trace in {path / 'profile'} opens in XProf and in TensorBoard")
+    return 0
+
+
+def with_devices(config: Config, count: int) -> Config:
+    """The config with the number of devices that the run has, and a word where it is another than was asked."""
+    wanted = config.mesh.cpu_devices
+    if wanted not in ("auto", count):
+        fit = f"{count} of them share the {config.train.batch_size} rows of a batch equally"
+        print(f"mesh.cpu_devices={wanted}: {fit}, and are used")
+    return dataclasses.replace(config, mesh=MeshConfig(count))
 
 
 def print_keys(config: Config) -> int:
@@ -201,7 +229,12 @@ def resumed(source: Path | None, overrides: Sequence[str]) -> Config | None:
     if not stored.exists():
         print(f"{path} holds no run yet; starting at step 0")
         return None
-    was, now = flat(read(stored, (), find)), read(source or stored, overrides, find)
+    before, now = read(stored, (), find), read(source or stored, overrides, find)
+    devices = now.mesh.cpu_devices
+    if isinstance(devices, str) or fitting(devices, now.train.batch_size) == before.mesh.cpu_devices:
+        # The words the run began with mean its number of devices, on whatever machine it goes on.
+        now = dataclasses.replace(now, mesh=before.mesh)
+    was = flat(before)
     for name, value in flat(now).items():
         if name not in FREE_ON_RESUME and not name.startswith("sample.") and value != was.get(name):
             change = f"{name} from {toml_value(was[name])} to {toml_value(value)}"
@@ -258,8 +291,16 @@ def sample(argv: Sequence[str]) -> int:
     return 0
 
 
+def bench(argv: Sequence[str]) -> int:
+    """`bench [--quick] …`."""
+    from jaxgru.bench import command  # noqa: PLC0415 of use only here
+
+    return command.bench(argv)
+
+
 COMMANDS = {
     "train": Command("train a model, or go on with a run", train),
     "evaluate": Command("score a run on its validation and test splits", evaluate),
     "sample": Command("generate with a run's model", sample),
+    "bench": Command("time jaxgru against other implementations", bench),
 }

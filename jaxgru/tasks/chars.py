@@ -119,6 +119,7 @@ class Chars(Task):
     name = "chars"
     metric = METRIC
     higher_is_better = False
+    batch_axis = 1
     Data, Model, Sample = Data, Model, Sample
 
     def __init__(self, config: Config, vocabulary: str | None = None) -> None:

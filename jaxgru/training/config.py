@@ -1,7 +1,7 @@
 """Configuration as frozen dataclasses, whose fields know what they mean and which values they may have.
 
-`Config` is a run, whole: `task` and `seed`, then the tables [run], [train], [data], [model] and [sample], of
-which the last three are the task's own. `configfile` reads and writes it.
+`Config` is a run, whole: `task` and `seed`, then the tables [run], [train], [mesh], [data], [model] and [sample],
+of which the last three are the task's own. `configfile` reads and writes it.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
 LARGEST = 2**31 - 1
 LAST_STEP = 10**8 - 1  # a checkpoint is named by eight digits
-SECTIONS = ("run", "train", "data", "model", "sample")
+SECTIONS = ("run", "train", "mesh", "data", "model", "sample")
 BROKEN = {"at_least": operator.lt, "above": operator.le, "at_most": operator.gt, "below": operator.ge}
 
 
@@ -102,6 +102,18 @@ class TrainConfig:
 
 
 @dataclasses.dataclass(frozen=True)
+class MeshConfig:
+    """The table [mesh]: what a step is spread over. It decides in which order sums are taken."""
+
+    cpu_devices: str | int = option(
+        "auto",
+        "devices of the CPU that share a batch; auto: one a core where it pays",
+        at_least=1,
+        choices=("auto",),
+    )
+
+
+@dataclasses.dataclass(frozen=True)
 class Config:
     """A run, whole: which task, and every number that decides how it ends."""
 
@@ -109,6 +121,7 @@ class Config:
     seed: int = option(0, "decides everything random", at_least=0, at_most=2**32 - 1)
     run: RunConfig = dataclasses.field(default_factory=RunConfig)
     train: TrainConfig = dataclasses.field(default_factory=TrainConfig)
+    mesh: MeshConfig = dataclasses.field(default_factory=MeshConfig)
     data: Any = None
     model: Any = None
     sample: Any = None
@@ -124,7 +137,9 @@ class Key(typing.NamedTuple):
 
 def tables(task: type[Task]) -> dict[str, type]:
     """The dataclass of each table of a config for `task`."""
-    return dict(zip(SECTIONS, (RunConfig, TrainConfig, task.Data, task.Model, task.Sample), strict=True))
+    return dict(
+        zip(SECTIONS, (RunConfig, TrainConfig, MeshConfig, task.Data, task.Model, task.Sample), strict=True)
+    )
 
 
 def keys(task: type[Task]) -> dict[str, Key]:
@@ -197,9 +212,10 @@ def check(name: str, value: Any, key: Key, where: str = "") -> Any:
         return tuple(check(f"{name}[{i}]", item, element, where) for i, item in enumerate(value))
     if key.type is float and type(value) is int:
         value = float(value) if abs(value) < 2**1000 else math.inf
-    if type(value) is not key.type:
-        kind = {bool: "true or false", int: "a whole number", float: "a number", str: "a string"}[key.type]
-        raise UserError(f"{where}{name} must be {kind}, not {value!r}")
+    types = typing.get_args(key.type) or (key.type,)
+    if type(value) not in types:
+        kinds = {bool: "true or false", int: "a whole number", float: "a number", str: "a string"}
+        raise UserError(f"{where}{name} must be {' or '.join(kinds[t] for t in types)}, not {value!r}")
     if fault := out_of_range(value, key.metadata):
         raise UserError(f"{where}{name} is {value!r}; it must be {fault}")
     return value

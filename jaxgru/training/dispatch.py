@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING, NamedTuple
 import jax
 import numpy as np
 
-from jaxgru.training.step import TrainState, make_train_steps
+from jaxgru.training.mesh import placement
+from jaxgru.training.step import TrainState, make_train_steps, state_shapes
 
 if TYPE_CHECKING:
     from jaxgru.training.config import Config
@@ -36,7 +37,8 @@ class Dispatcher:
 
     def __init__(self, task: Task, config: Config) -> None:
         self.task, self.config = task, config
-        self.train_steps = make_train_steps(task.loss, config.train, config.seed)
+        self.placed = placement(task, config, state_shapes(task, config.train, config.seed))
+        self.train_steps = make_train_steps(task.loss, config.train, config.seed, self.placed)
         run, train = config.run, config.train
         self.capacity = min(
             train.steps_per_call, run.log_every, run.evaluate_every, run.save_every, train.steps

@@ -50,7 +50,9 @@ def train(task: Task, config: Config, run: RunFolder, show: Display) -> dict[str
                 step = int(state.step)
                 if is_due(step, config.run.evaluate_every, config) and step > best.evaluated:
                     with interrupts.at_once():
-                        scores = task.evaluate(state.params, "validation")
+                        # On one device, for a split is read in one stream: others would only do it too.
+                        params = jax.device_put(state.params, jax.devices()[0])
+                        scores = task.evaluate(params, "validation")
                     best = best.after(step, scores[task.metric], higher_is_better=task.higher_is_better)
                     log_evaluation(run, show, step, scores, best)
                 over = step >= config.train.steps or best.exhausted(config.train.patience)

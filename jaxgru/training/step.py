@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from jaxgru.training.config import TrainConfig
+    from jaxgru.training.mesh import Placement
     from jaxgru.training.task import Task
 
 # Keys of single purposes, beyond any step's fold_in(key, step).
@@ -87,7 +88,7 @@ def state_shapes(task: Task, train: TrainConfig, seed: int) -> TrainState:
 
 
 def make_train_steps(
-    loss: Callable[..., Any], train: TrainConfig, seed: int
+    loss: Callable[..., Any], train: TrainConfig, seed: int, placed: Placement | None = None
 ) -> Callable[[TrainState, Any, int], tuple[TrainState, Trace]]:
     """Builds `train_steps(state, batches, count) -> (state, trace)`, jitted once, the state donated.
 
@@ -95,6 +96,7 @@ def make_train_steps(
       loss: the task's `loss(params, carry, batch, key) -> (loss, carry)`.
       train: the configuration.
       seed: step s draws from fold_in(key(seed), s).
+      placed: how state and batches lie on several devices; None for one.
 
     Returns:
       A function of the state, of a stack of batches (steps_per_call, …) and of how many of them to use. Under
@@ -118,7 +120,14 @@ def make_train_steps(
             after = jax.tree.map(partial(jnp.where, finite), after, without)
         return after, finite | (train.nonfinite != "raise"), Trace(value, norm, rate)
 
-    @partial(jax.jit, donate_argnums=0)
+    shardings: dict[str, Any] = {}
+    if placed:  # both named, so that the first state and those that come back are of one program
+        shardings = {
+            "in_shardings": (placed.state, placed.batches, None),
+            "out_shardings": (placed.state, None),
+        }
+
+    @partial(jax.jit, donate_argnums=0, **shardings)
     def train_steps(state: TrainState, batches: Any, count: int) -> tuple[TrainState, Trace]:
         def going(loop: tuple[Any, ...]) -> jax.Array:
             i, healthy, _, _ = loop

@@ -31,6 +31,7 @@ class Task(abc.ABC):
       published: the score of the literature under the same protocol, None if there is none.
       Data, Model, Sample: frozen dataclasses of `option` fields, the tables [data], [model] and [sample].
       model: the Flax module.
+      batch_axis: which axis of its batches' leaves has batch_size rows; of its carry's leaves the first has.
       vocabulary: what `restore` needs besides the config, as JSON can hold it; None if nothing.
     """
 
@@ -41,6 +42,7 @@ class Task(abc.ABC):
     Data: ClassVar[type]
     Model: ClassVar[type]
     Sample: ClassVar[type]
+    batch_axis: ClassVar[int] = 0
     model: Any = None
     vocabulary: Any = None
 

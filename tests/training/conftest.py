@@ -1,3 +1,4 @@
+import jax
 import pytest
 
 from jaxgru.tasks import TASKS
@@ -7,3 +8,6 @@ from jaxgru.tasks import TASKS
 def linear(monkeypatch):
     """Makes the task `linear` known to the command line."""
     monkeypatch.setitem(TASKS, "linear", "tests.training.linear:Linear")
+
+
+jax.devices()  # JAX has begun: a command line that runs in this process finds the devices as they are

@@ -61,7 +61,7 @@ OVERRIDES = {
     "learning_rate=1": "unknown key learning_rate; did you mean train.learning_rate?",
     "sede=1": "unknown key sede; did you mean seed?",
     "model.zzz=1": "unknown key model.zzz; [model] has inputs",
-    "zzz=1": "unknown key zzz; the tables are run, train, data, model, sample",
+    "zzz=1": "unknown key zzz; the tables are run, train, mesh, data, model, sample",
     "train=1": "train is a table; write [train] above its keys",
     "train.steps": "'train.steps' is no override; write section.key=value, such as train.steps=300",
     "train.steps=many": "train.steps must be a whole number, not 'many'",

@@ -1,0 +1,68 @@
+"""The implementations that the benchmark compares: one file each, and one list of them."""
+
+from __future__ import annotations
+
+import importlib
+import runpy
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from jaxgru.training.errors import UserError
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    import numpy as np
+
+    from jaxgru.bench.peer import Peer
+
+NAMES = ("flax-linen", "flax-nnx", "haiku", "equinox", "keras", "pytorch", "onnxruntime", "openvino")
+
+
+def streamer(name: str) -> Callable[[Any, int], Callable[[np.ndarray], np.ndarray]] | None:
+    """What runs one step after the other with state of its own, (params, B) -> (x (B, I) -> y (B, H)), if any.
+
+    Example:
+      >>> streamer("jaxgru") is not None, streamer("haiku") is not None
+      (True, False)
+    """
+    if name not in {"jaxgru", *NAMES}:
+        return None
+    found: Any = getattr(module(name), "streamer", None)
+    return found
+
+
+def module(name: str) -> Any:
+    """The file of a peer of ours."""
+    return importlib.import_module(f"jaxgru.bench.peers.{name.replace('-', '_')}")
+
+
+def find(word: str) -> Peer:
+    """The peer of that name, or `PEER` of that file.
+
+    Args:
+      word: one of `NAMES`, or the path of a .py file.
+
+    Raises:
+      UserError: there is none.
+
+    Example:
+      >>> find("flax-linen").package
+      'flax'
+    """
+    if word in NAMES:
+        peer: Peer = module(word).PEER
+        return peer
+    path = Path(word)
+    if path.suffix != ".py":
+        known = ", ".join(NAMES)
+        raise UserError(
+            f"no peer is named {word}; the peers are {known}, or the path of a .py file with PEER"
+        )
+    if not path.is_file():
+        raise UserError(f"{word}: no such file")
+    names = runpy.run_path(str(path))
+    if "PEER" not in names:
+        raise UserError(f"{word} defines no PEER; see jaxgru.bench.peer.Peer for what it is")
+    found: Peer = names["PEER"]
+    return found

@@ -1,0 +1,94 @@
+"""`torch.nn.GRU`: without autograd forward, with it backward; on a GPU where JAX is on one."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import jax
+
+from jaxgru.bench.peer import Gradients, Ready
+from jaxgru.bench.peers.threaded import ThreadedPeer
+from jaxgru.cells.gru import GRU
+from jaxgru.interop.torch import dump, load
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    import numpy as np
+
+    from jaxgru.bench.peer import Problem
+
+
+def build(problem: Problem, dtype: str, backward: bool, threads: int) -> Ready:
+    """The module and its inputs in the dtype."""
+    import torch  # noqa: PLC0415 only where it is measured
+
+    device = "cuda" if jax.default_backend() == "gpu" else "cpu"
+    where: Any = {"dtype": torch.float32 if dtype == "f32" else torch.bfloat16, "device": device}
+    module = like(problem.params).to(**where)
+    xs, h0, ct = (torch.tensor(x, **where) for x in (problem.xs, problem.h0[None], problem.ct))
+    weights = dict(module.named_parameters())
+    inputs = (*weights.values(), xs.requires_grad_(backward), h0.requires_grad_(backward))
+
+    def run() -> Any:
+        torch.set_num_threads(threads)
+        with torch.inference_mode(not backward):
+            ys, _ = module(xs, h0)
+        result = torch.autograd.grad(ys, inputs, ct) if backward else ys
+        if device == "cuda":
+            torch.cuda.synchronize()
+        return result
+
+    def answer(result: Any) -> np.ndarray | Gradients:
+        if not backward:
+            return host(result)
+        *found, d_xs, d_h0 = map(host, result)
+        _, (params,) = load(dict(zip(weights, found, strict=True)))
+        return Gradients(params, d_xs, d_h0[0])
+
+    return Ready(run, answer, {"threads": threads if device == "cpu" else device})
+
+
+def like(params: Any) -> Any:
+    """A module with these weights."""
+    import torch  # noqa: PLC0415
+
+    inputs, hidden = params.w_x.shape[0], params.w_h.shape[0]
+    module = torch.nn.GRU(inputs, hidden)
+    module.load_state_dict(dump(GRU(inputs, hidden), params))
+    return module
+
+
+def host(x: Any) -> np.ndarray:
+    """A tensor as NumPy float32."""
+    return x.detach().float().cpu().numpy()
+
+
+def streamer(params: Any, batch: int) -> Callable[[np.ndarray], np.ndarray]:
+    """One step after the other, from a zero state, with the cell that PyTorch has for it.
+
+    Args:
+      params: its weights.
+      batch: B, how many streams.
+
+    Returns:
+      x (B, I) float32 -> y (B, H).
+    """
+    import torch  # noqa: PLC0415
+
+    cell = torch.nn.GRUCell(params.w_x.shape[0], params.w_h.shape[0])
+    weights = like(params).state_dict()
+    cell.load_state_dict({name.removesuffix("_l0"): w for name, w in weights.items()})
+    h = torch.zeros(batch, params.w_h.shape[0])
+
+    @torch.inference_mode()
+    def step(x: np.ndarray) -> np.ndarray:
+        nonlocal h
+        torch.set_num_threads(1)  # a step is too small to share
+        h = cell(torch.from_numpy(x), h)
+        return h.numpy()
+
+    return step
+
+
+PEER = ThreadedPeer("pytorch", "torch", build, backward=True)
