@@ -81,12 +81,13 @@ def streamer(params: Any, batch: int) -> Callable[[np.ndarray], np.ndarray]:
     cell.load_state_dict({name.removesuffix("_l0"): w for name, w in weights.items()})
     h = torch.zeros(batch, params.w_h.shape[0])
 
-    @torch.inference_mode()
     def step(x: np.ndarray) -> np.ndarray:
         nonlocal h
         torch.set_num_threads(1)  # a step is too small to share
-        h = cell(torch.from_numpy(x), h)
-        return h.numpy()
+        with torch.inference_mode():
+            h = cell(torch.from_numpy(x), h)
+        found: np.ndarray = h.numpy()
+        return found
 
     return step
 
