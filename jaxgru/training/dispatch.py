@@ -55,6 +55,9 @@ class Dispatcher:
         step = int(state.step)
         count = min(self.stride, next_stop(step, self.config) - step)
         batches = self.stack(step, count)
+        # The first state, or a restored one, is not there yet.
+        if self.placed and state.step.sharding != self.placed.state.step:
+            state = jax.device_put(state, self.placed.state)
         began = time.monotonic()
         state, trace = self.train_steps(state, batches, count)
         columns = [column.tolist() for column in jax.device_get(trace)]

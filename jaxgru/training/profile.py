@@ -31,9 +31,10 @@ def profile(task: Task, config: Config, folder: Path) -> str:
     """
     dispatch = Dispatcher(task, config)
     steps, batches = dispatch.capacity, dispatch.stack(0, dispatch.capacity)
+    state = initial_state(task, config.train, config.seed)
     if dispatch.placed:
-        batches = jax.device_put(batches, dispatch.placed.batches)
-    state = dispatch.train_steps(initial_state(task, config.train, config.seed), batches, steps)[0]
+        state, batches = jax.device_put((state, batches), tuple(dispatch.placed))
+    state = dispatch.train_steps(state, batches, steps)[0]
     params, first = jax.tree.map(jnp.copy, state.params), jax.tree.map(lambda leaf: leaf[0], batches)
     gradient, key = jax.jit(jax.value_and_grad(task.loss, has_aux=True)), jax.random.key(config.seed)
     one_device = jax.tree.map(on_one_device, (state.params, state.carry, first))

@@ -24,9 +24,13 @@ train = { steps = 20, batch_size = 6, steps_per_call = 4 }
 """
 
 
-def train(path, *words, devices=None):
+def train(path, *words, devices=None, log=False):
     """Runs the command line in a process of its own; returns what it printed."""
-    environment = os.environ | ({"JAX_NUM_CPU_DEVICES": str(devices)} if devices else {})
+    environment = (
+        os.environ
+        | ({"JAX_LOG_COMPILES": "1"} if log else {})
+        | ({"JAX_NUM_CPU_DEVICES": str(devices)} if devices else {})
+    )
     command = [sys.executable, "-m", "tests.training.linear", "train", *words, f"run.dir={path}"]
     return subprocess.run(command, capture_output=True, text=True, env=environment)
 
@@ -42,10 +46,11 @@ def config(tmp_path_factory):
 def three(config, tmp_path_factory):
     """A run on three devices, where four were asked for."""
     path = tmp_path_factory.mktemp("runs") / "three"
-    done = train(path, config, "mesh.cpu_devices=4")
+    done = train(path, config, "mesh.cpu_devices=4", log=True)
     assert done.returncode == 0, done.stderr
     said = "mesh.cpu_devices=4: 3 of them share the 6 rows of a batch equally, and are used\n"
     assert done.stdout.startswith(said)
+    assert len(re.findall(r"Finished XLA compilation of jit\(train_steps\)", done.stderr)) == 1
     return path
 
 
