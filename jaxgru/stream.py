@@ -61,6 +61,8 @@ class Stream:
     def __init__(self, model: Model, params: PyTree, batch_shape: tuple[int, ...] = ()) -> None:
         checks.model("model", model)
         checks.arrays("params", params)
+        for leaf in jax.tree.leaves(params):
+            _refuse_traced("params", leaf)
         if not isinstance(batch_shape, tuple):
             raise TypeError(f"batch_shape must be a tuple of ints such as (8,), got {batch_shape!r}")
         self.model = model
@@ -76,6 +78,13 @@ class Stream:
     def __repr__(self) -> str:
         """The model, and how many streams."""
         return f"Stream({self.model!r}, batch_shape={checks.axes(self.batch_shape)})"
+
+    def __copy__(self) -> Stream:
+        """Another stream in the same state: the two go on apart."""
+        other = object.__new__(type(self))
+        other.__dict__.update(self.__dict__)
+        other._state = _copy(self._state)
+        return other
 
     @property
     def state(self) -> PyTree:
@@ -113,7 +122,9 @@ class Stream:
         """
         if getattr(x, "shape", None) != self._shape or isinstance(x, jax.core.Tracer):
             x = self._input("x", x, self._shape)
-        self._state, y = self._advance(self._state, x)
+        state, y = self._advance(self._state, x)
+        _refuse_traced("x", y)  # where it is traced without x: under a transformation that closes over x
+        self._state = state
         return y
 
     def feed(self, xs: Array | np.ndarray[Any, Any]) -> Array:
@@ -139,6 +150,7 @@ class Stream:
             state, y = scan(self.model, self._params, part, state)
             ys.append(y)
         _same_dtypes("xs", xs, state, self._state)
+        _refuse_traced("xs", ys[0])
         self._state = state
         # jnp.asarray would compile a program for each new length.
         return ys[0] if len(ys) == 1 else jax.device_put(np.concatenate(list(map(np.asarray, ys))))
@@ -153,7 +165,9 @@ class Stream:
           TypeError, ValueError: rows of another dtype or shape, or outside the batch.
         """
         mask = np.ones(self.batch_shape, bool) if rows is None else self._mask(rows)
-        self._state = _restart(mask, self._initial, self._state)
+        state = _restart(mask, self._initial, self._state)
+        _refuse_traced("rows", jax.tree.leaves(state)[0])
+        self._state = state
 
     def _mask(self, rows: Any) -> np.ndarray[Any, Any]:
         _refuse_traced("rows", rows)

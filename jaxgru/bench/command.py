@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sys
 import time
 from pathlib import Path
@@ -14,7 +15,7 @@ from jaxgru.bench import figure, report
 from jaxgru.bench.cases import GRIDS, Case, cases
 from jaxgru.bench.peer import DTYPES, installed
 from jaxgru.bench.peers import NAMES, find
-from jaxgru.bench.run import Row, Setup, rows
+from jaxgru.bench.run import FEWEST_ROWS, Row, Setup, rows
 from jaxgru.bench.timing import flop_peak
 from jaxgru.cli import parser
 from jaxgru.training.errors import UserError
@@ -40,6 +41,7 @@ examples:
   python -m jaxgru bench --devices 2                     the batch split over two CPU devices, too
   python -m jaxgru bench --peers flax-linen,my_gru.py    one peer of ours, and PEER from a file of yours
 """
+MOST_DEVICES = 256
 SECONDS = {"quick": 0.2, "full": 1.0}
 
 
@@ -59,7 +61,11 @@ def bench(argv: Sequence[str]) -> int:
     chosen = [case for case in cases(grid, dtypes, mode) if case.matches(given.only)]
     if not chosen:
         words = "a case reads like 'layer T256 B8 H64 f32 backward'"
-        raise UserError(f"--only {given.only!r} leaves no case of the {grid} grid; {words}")
+        raise UserError(f"--only {given.only!r} leaves no case beside the other options; {words}")
+    if given.devices > 1 and not any(
+        case.B >= FEWEST_ROWS and case.B % given.devices == 0 for case in chosen
+    ):
+        raise UserError(f"--devices {given.devices} shares the rows of no case equally")
     line = start_line(given.peers)
     give_devices(given.devices)
     out = folder(given.out)
@@ -71,8 +77,9 @@ def bench(argv: Sequence[str]) -> int:
 def arguments(argv: Sequence[str]) -> Namespace:
     """The command line's options."""
     options = parser("bench", "[options]", HELP)
-    options.add_argument("--quick", action="store_true", help="the same as --grid quick")
-    options.add_argument("--grid", choices=tuple(GRIDS), default="full", help="which sizes (full)")
+    grids = options.add_mutually_exclusive_group()
+    grids.add_argument("--quick", action="store_true", help="the same as --grid quick")
+    grids.add_argument("--grid", choices=tuple(GRIDS), default="full", help="which sizes (full)")
     options.add_argument("--only", default="", metavar="TEXT", help="only cases that have all these words")
     options.add_argument(
         "--peers", metavar="A,B", help=f"some of {', '.join(NAMES)}, or .py files; all by default"
@@ -93,14 +100,21 @@ def arguments(argv: Sequence[str]) -> Namespace:
 def start_line(words: str | None) -> Line:
     """The peers asked for, or all; those not installed by name."""
     names = [word.strip() for word in words.split(",") if word.strip()] if words is not None else NAMES
+    if not names:
+        raise UserError("--peers names no peer; leave it out for all of them")
     peers = [find(name) for name in names]
+    taken = ["jaxgru"]
+    for peer in peers:
+        if peer.name in taken:
+            raise UserError(f"two contenders are named {peer.name}; a row of each needs a name of its own")
+        taken.append(peer.name)
     return Line([p for p in peers if installed(p)], [p.name for p in peers if not installed(p)])
 
 
 def give_devices(count: int) -> None:
     """Makes the CPU that many devices, which JAX allows before its first computation."""
-    if count < 1:
-        raise UserError(f"--devices must be at least 1, got {count}")
+    if not 1 <= count <= MOST_DEVICES:
+        raise UserError(f"--devices must be from 1 to {MOST_DEVICES}, got {count}")
     if count == 1:
         return
     try:
@@ -118,12 +132,14 @@ def folder(path: Path | None) -> Path:
         return new_folder("bench")
     if path.exists() and not path.is_dir():
         raise UserError(f"--out {path} is a file; name a folder")
-    if (path / "results.csv").exists():
-        raise UserError(f"--out {path} holds the results of another benchmark; name another folder")
+    if path.exists() and any(path.iterdir()):
+        raise UserError(f"--out {path} is not empty; name a new folder")
     try:
         path.mkdir(parents=True, exist_ok=True)
     except OSError as error:
         raise UserError(f"--out {path}: {error.strerror}") from error
+    if not os.access(path, os.W_OK):
+        raise UserError(f"--out {path} cannot be written to")
     return path
 
 

@@ -203,4 +203,7 @@ def compiled(call: Function, *args: Any) -> tuple[Function, dict[str, Any]]:
 
 def installed(peer: Peer) -> bool:
     """Whether the peer's package can be imported."""
-    return find_spec(peer.package) is not None
+    try:
+        return find_spec(peer.package) is not None
+    except ModuleNotFoundError:  # what a dotted name lies in is not there
+        return False

@@ -48,6 +48,9 @@ def measure(
     Returns:
       Seconds a call took, by name, a number for each round: entry i of every name is from the same round.
 
+    Raises:
+      TypeError, ValueError: something else than named functions, or no time to measure in.
+
     Example:
       >>> f = jax.jit(lambda x: x @ x)
       >>> small, large = jnp.ones((10, 10)), jnp.ones((300, 300))
@@ -55,6 +58,10 @@ def measure(
       >>> compare(times, "small")["large"].median > 1
       True
     """
+    if not all(map(callable, functions.values())):
+        raise TypeError(f"functions must map names to functions, got {functions!r}")
+    if not seconds > 0:
+        raise ValueError(f"seconds must be above 0, got {seconds!r}")
     pause = pause or {}
     order = list(functions)
     shuffle = random.Random(seed).shuffle  # noqa: S311 no secret
@@ -115,6 +122,8 @@ def compare(times: Mapping[str, Sequence[float]], base: str) -> dict[str, Ratio]
       >>> compare({"ours": [1.0, 2.0, 4.0], "theirs": [2.0, 4.0, 4.0]}, "ours")["theirs"]
       Ratio(median=2.0, low=1.5, high=2.0)
     """
+    if base not in times:
+        raise ValueError(f"base must be one of {', '.join(times)}, got {base!r}")
     ratios = {name: [a / b for a, b in zip(found, times[base], strict=True)] for name, found in times.items()}
     return {name: Ratio(statistics.median(found), *quartiles(found)) for name, found in ratios.items()}
 

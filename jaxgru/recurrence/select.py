@@ -86,8 +86,10 @@ def select(cell: Cell, steps: int, batch_shape: tuple[int, ...] = ()) -> Choice:
       >>> print(select(jaxgru.GRU(128, 256), 1000, (32,)).reason)
       the inputs are projected in blocks: all at once they would take 94 MiB
     """
-    if not hasattr(cell, "project"):
+    if not hasattr(cell, "project") or isinstance(cell, type):
         raise TypeError(f"cell must be a cell such as GRU(64, 128), got {cell!r}: ask for each cell in it")
+    if not isinstance(batch_shape, tuple):
+        raise TypeError(f"batch_shape must be a tuple of ints such as (8,), got {batch_shape!r}")
     steps = checks.size("steps", steps)
     rows = [checks.size(f"batch_shape[{i}]", size) for i, size in enumerate(batch_shape)]
     params = jax.eval_shape(cell.init, jax.random.key(0))

@@ -109,6 +109,7 @@ class MeshConfig:
         "auto",
         "devices of the CPU that share a batch; auto: one a core where it pays",
         at_least=1,
+        at_most=256,
         choices=("auto",),
     )
 

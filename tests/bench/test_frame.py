@@ -188,7 +188,7 @@ def test_an_interrupted_benchmark_keeps_what_it_has(monkeypatch, capsys, tmp_pat
 
 def test_a_wrong_jaxgru_is_a_failure(monkeypatch, capsys, tmp_path):
     monkeypatch.setattr(run, "ours", lambda variant=None: altered(wrong_weights))
-    status, said, _ = bench(monkeypatch, capsys, "--peers", "", "--out", tmp_path, chosen=CASES[:1])
+    status, said, _ = bench(monkeypatch, capsys, "--peers", "flax-linen", "--out", tmp_path, chosen=CASES[:1])
     assert status == 1
     assert "wrong: ys is off by" in said
 
@@ -205,12 +205,24 @@ def test_a_wrong_jaxgru_is_a_failure(monkeypatch, capsys, tmp_path):
             ["--peers", "{tmp}/empty.py"],
             "{tmp}/empty.py defines no PEER; see jaxgru.bench.peer.Peer for what it is",
         ),
-        (["--only", "layer T5"], f"--only 'layer T5' leaves no case of the full grid; {LIKE}"),
+        (["--only", "layer T5"], f"--only 'layer T5' leaves no case beside the other options; {LIKE}"),
         (["--out", "{tmp}/empty.py"], "--out {tmp}/empty.py is a file; name a folder"),
         (["--out", "{tmp}/empty.py/a"], "--out {tmp}/empty.py/a: Not a directory"),
-        (["--out", "{tmp}"], "--out {tmp} holds the results of another benchmark; name another folder"),
-        (["--devices", "0"], "--devices must be at least 1, got 0"),
-        (["--devices", "99"], "--devices 99: JAX has 1 here"),
+        (["--out", "{tmp}"], "--out {tmp} is not empty; name a new folder"),
+        (["--devices", "0"], "--devices must be from 1 to 256, got 0"),
+        (["--devices", "4"], "--devices 4: JAX has 1 here"),
+        (["--devices", "99"], "--devices 99 shares the rows of no case equally"),
+        (["--quick", "--grid", "quick"], f"argument --grid: not allowed with argument --quick {HELP}"),
+        (["--peers", ","], "--peers names no peer; leave it out for all of them"),
+        (
+            ["--peers", "flax-linen,flax-linen"],
+            "two contenders are named flax-linen; a row of each needs a name of its own",
+        ),
+        (["--peers", "{tmp}/raises.py"], "{tmp}/raises.py does not run: ZeroDivisionError: division by zero"),
+        (
+            ["--peers", "{tmp}/three.py"],
+            f"PEER of {{tmp}}/three.py lacks {', '.join(peers.ATTRIBUTES)}; see jaxgru.bench.peer.Peer for what it is",
+        ),
         (["--dtype", "f64"], f"argument --dtype: invalid choice: 'f64' (choose from f32, bf16, both) {HELP}"),
         (["--forward", "--backward"], f"argument --backward: not allowed with argument --forward {HELP}"),
         (["layer"], f"unrecognized arguments: layer {HELP}"),
@@ -220,7 +232,8 @@ def test_a_wrong_jaxgru_is_a_failure(monkeypatch, capsys, tmp_path):
 def test_a_wrong_call_gets_one_line(words, said, tmp_path, capsys):
     jax.devices()  # so that it is too late for more of them
     (tmp_path / "empty.py").touch()
-    (tmp_path / "results.csv").touch()
+    (tmp_path / "raises.py").write_text("1 / 0")
+    (tmp_path / "three.py").write_text("PEER = 3")
     words = ["--peers", "flax-linen", *words] if "--peers" not in words else words
     assert cli.main(["bench", *(word.format(tmp=tmp_path) for word in words)]) == 2
     found = capsys.readouterr().err.replace(

@@ -1,5 +1,7 @@
 """A Stream gives what scan gives, keeps its state to itself, and says what it cannot take."""
 
+import copy
+
 import jax
 import jax.numpy as jnp
 import numpy as np
@@ -247,3 +249,30 @@ def test_an_input_that_would_widen_the_state_is_refused():
                 f"{name}.astype('float32')"
             )
         assert_same(stream.state, jaxgru.GRU(I, 4).initial_state((B,)))
+
+
+def test_a_trace_that_closes_over_the_input_leaves_the_stream_as_it_was() -> None:
+    cell = jaxgru.GRU(3, 4)
+    stream = jaxgru.Stream(cell, cell.init(jax.random.key(0)))
+    x = np.ones(3, np.float32)
+    for call in (lambda: stream.step(x), lambda: stream.feed(x[None]), stream.reset):
+        with pytest.raises(TypeError, match="is traced"):
+            jax.jit(call)()
+    assert np.isfinite(stream.step(x)).all()
+
+
+def test_traced_parameters_are_refused() -> None:
+    cell = jaxgru.GRU(3, 4)
+    with pytest.raises(TypeError, match="params is traced"):
+        jax.grad(lambda p: jaxgru.Stream(cell, p).step(np.ones(3, np.float32)).sum())(
+            cell.init(jax.random.key(0))
+        )
+
+
+def test_a_copy_goes_on_by_itself() -> None:
+    cell = jaxgru.GRU(3, 4)
+    stream = jaxgru.Stream(cell, cell.init(jax.random.key(0)))
+    x = np.ones(3, np.float32)
+    other = copy.copy(stream)
+    first, second = np.asarray(stream.step(x)), np.asarray(other.step(x))
+    np.testing.assert_array_equal(first, second)

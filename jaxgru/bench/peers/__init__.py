@@ -7,6 +7,7 @@ import runpy
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from jaxgru.cells.gru import GRU
 from jaxgru.training.errors import UserError
 
 if TYPE_CHECKING:
@@ -16,6 +17,7 @@ if TYPE_CHECKING:
 
     from jaxgru.bench.peer import Peer
 
+ATTRIBUTES = ("name", "package", "variant", "candidate_bias", "backward", "devices", "pause", "ready")
 NAMES = ("flax-linen", "flax-nnx", "haiku", "equinox", "keras", "pytorch", "onnxruntime", "openvino")
 
 
@@ -61,8 +63,19 @@ def find(word: str) -> Peer:
         )
     if not path.is_file():
         raise UserError(f"{word}: no such file")
-    names = runpy.run_path(str(path))
+    try:
+        names = runpy.run_path(str(path))
+    except (Exception, SystemExit) as error:
+        raise UserError(f"{word} does not run: {type(error).__name__}: {error}") from error
     if "PEER" not in names:
         raise UserError(f"{word} defines no PEER; see jaxgru.bench.peer.Peer for what it is")
     found: Peer = names["PEER"]
+    lacks = [name for name in ATTRIBUTES if not hasattr(found, name)]
+    if lacks or isinstance(found, type):
+        said = f"lacks {', '.join(lacks)}" if lacks else "is a class, not a value"
+        raise UserError(f"PEER of {word} {said}; see jaxgru.bench.peer.Peer for what it is")
+    try:
+        GRU(1, 1, **dict[str, Any](found.variant))
+    except (TypeError, ValueError) as error:
+        raise UserError(f"variant of PEER of {word}: {error}") from error
     return found
