@@ -28,6 +28,13 @@ def size(name: str, value: Any) -> int:
     return int(value)
 
 
+def batch_shape(value: Any) -> tuple[int, ...]:
+    """A tuple of sizes, of any length."""
+    if not isinstance(value, tuple):
+        raise TypeError(f"batch_shape must be a tuple of ints such as (8,), got {value!r}")
+    return tuple(size(f"batch_shape[{i}]", axis) for i, axis in enumerate(value))
+
+
 def choice(name: str, value: Any, options: tuple[str, ...]) -> None:
     """One of a few words."""
     if value not in options:

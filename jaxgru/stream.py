@@ -63,10 +63,8 @@ class Stream:
         checks.arrays("params", params)
         for leaf in jax.tree.leaves(params):
             _refuse_traced("params", leaf)
-        if not isinstance(batch_shape, tuple):
-            raise TypeError(f"batch_shape must be a tuple of ints such as (8,), got {batch_shape!r}")
         self.model = model
-        self.batch_shape = tuple(checks.size(f"batch_shape[{i}]", size) for i, size in enumerate(batch_shape))
+        self.batch_shape = checks.batch_shape(batch_shape)
         self._params = jax.tree.map(jnp.array, params)
         self._shape = (*self.batch_shape, model.input_size)
         self._advance = jax.jit(self._traced, donate_argnums=0)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import sys
 import time
@@ -15,7 +16,7 @@ from jaxgru.bench import figure, report
 from jaxgru.bench.cases import GRIDS, Case, cases
 from jaxgru.bench.peer import DTYPES, installed
 from jaxgru.bench.peers import NAMES, find
-from jaxgru.bench.run import FEWEST_ROWS, Row, Setup, rows
+from jaxgru.bench.run import Row, Setup, rows, splits
 from jaxgru.bench.timing import flop_peak
 from jaxgru.cli import parser
 from jaxgru.training.errors import UserError
@@ -62,9 +63,7 @@ def bench(argv: Sequence[str]) -> int:
     if not chosen:
         words = "a case reads like 'layer T256 B8 H64 f32 backward'"
         raise UserError(f"--only {given.only!r} leaves no case beside the other options; {words}")
-    if given.devices > 1 and not any(
-        case.B >= FEWEST_ROWS and case.B % given.devices == 0 for case in chosen
-    ):
+    if given.devices > 1 and not any(splits(case, given.devices) for case in chosen):
         raise UserError(f"--devices {given.devices} shares the rows of no case equally")
     line = start_line(given.peers)
     give_devices(given.devices)
@@ -117,11 +116,8 @@ def give_devices(count: int) -> None:
         raise UserError(f"--devices must be from 1 to {MOST_DEVICES}, got {count}")
     if count == 1:
         return
-    try:
+    with contextlib.suppress(RuntimeError):  # a process that has computed already keeps the devices it has
         jax.config.update("jax_num_cpu_devices", count)
-    except RuntimeError:  # a process that has computed already keeps the devices it has
-        if jax.device_count() >= count:
-            return
     if jax.device_count() < count:
         raise UserError(f"--devices {count}: JAX has {jax.device_count()} here")
 

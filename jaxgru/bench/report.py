@@ -18,6 +18,7 @@ from rich import box
 from rich.table import Table
 
 from jaxgru.bench.run import Row
+from jaxgru.training.mesh import cores
 from jaxgru.training.run import versions
 
 if TYPE_CHECKING:
@@ -40,7 +41,7 @@ def machine(peers: Iterable[Peer], peaks: Mapping[str, float]) -> dict[str, Any]
     return {
         "platform": platform.platform(),
         "cpu": models[0] if models else platform.processor(),
-        "cores": len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count(),
+        "cores": cores(),
         "devices": [device.device_kind for device in jax.devices()],
         "matmul_gflops": {dtype: round(peak / 1e9, 1) for dtype, peak in peaks.items()},
         "environment": {name: os.environ[name] for name in ENVIRONMENT if name in os.environ},

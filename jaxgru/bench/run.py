@@ -186,8 +186,7 @@ def contenders(case: Case, setup: Setup) -> list[Entry]:
     if limit > MAX_SECONDS:
         note = f"left out: the FLOP limit alone is {limit:.1f} s a run"
         return [Entry("jaxgru", "jaxgru", "jaxgru", "", None, note)]
-    split = setup.devices > 1 and case.B >= FEWEST_ROWS and case.B % setup.devices == 0
-    counts = [1, setup.devices] if split else [1]
+    counts = [1, setup.devices] if splits(case, setup.devices) else [1]
     peers = [peer for peer in setup.peers if peer.backward or not case.backward]
     variants = {key(variant): ours(variant) for variant in ({}, *(peer.variant for peer in peers))}
     entries = []
@@ -200,6 +199,11 @@ def contenders(case: Case, setup: Setup) -> list[Entry]:
             if entries[0].note:
                 return entries  # jaxgru itself is too slow here, or wrong: there is nothing to compare with
     return entries
+
+
+def splits(case: Case, devices: int) -> bool:
+    """Whether so many devices share a case's rows."""
+    return devices > 1 and case.B >= FEWEST_ROWS and case.B % devices == 0
 
 
 def label(peer: Peer, devices: int) -> str:

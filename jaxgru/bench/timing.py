@@ -12,7 +12,7 @@ import jax
 import jax.numpy as jnp
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping, Sequence
+    from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 
 ROUNDS = 5, 15  # at least and at most
 WARM_SECONDS = 0.5  # a longer function is warm after its first call
@@ -63,11 +63,9 @@ def measure(
     if not seconds > 0:
         raise ValueError(f"seconds must be above 0, got {seconds!r}")
     pause = pause or {}
-    order = list(functions)
-    shuffle = random.Random(seed).shuffle  # noqa: S311 no secret
     burst = {}
     expected = 0.0
-    for name in order:
+    for name in functions:
         once = call(functions[name])
         if once < WARM_SECONDS:
             once = call(functions[name])
@@ -75,14 +73,22 @@ def measure(
         expected += once * burst[name] + pause.get(name, 0.0)
         time.sleep(pause.get(name, 0.0))
     least, most = ROUNDS
-    rounds = max(least, min(most, int(seconds * len(order) / max(expected, 1e-9))))
-    times: dict[str, list[float]] = {name: [] for name in order}
+    rounds = max(least, min(most, int(seconds * len(functions) / max(expected, 1e-9))))
+    times: dict[str, list[float]] = {name: [] for name in functions}
+    for name in turns(functions, rounds, pause, seed):
+        times[name].append(statistics.median(call(functions[name]) for _ in range(burst[name])))
+    return times
+
+
+def turns(names: Iterable[str], rounds: int, pause: Mapping[str, float], seed: int = 0) -> Iterator[str]:
+    """Every name once a round, in an order drawn anew; the pause after each is waited for."""
+    order = list(names)
+    shuffle = random.Random(seed).shuffle  # noqa: S311 no secret
     for _ in range(rounds):
         shuffle(order)
         for name in order:
-            times[name].append(statistics.median(call(functions[name]) for _ in range(burst[name])))
+            yield name
             time.sleep(pause.get(name, 0.0))
-    return times
 
 
 def latencies(
@@ -93,14 +99,9 @@ def latencies(
     pause: Mapping[str, float] | None = None,
 ) -> dict[str, list[list[float]]]:
     """The seconds of every single call: for each function, for each round, `calls` of them one after the other."""
-    order = list(functions)
-    shuffle = random.Random(0).shuffle  # noqa: S311 no secret
-    times: dict[str, list[list[float]]] = {name: [] for name in order}
-    for _ in range(rounds + 1):
-        shuffle(order)
-        for name in order:
-            times[name].append([call(functions[name]) for _ in range(calls)])
-            time.sleep((pause or {}).get(name, 0.0))
+    times: dict[str, list[list[float]]] = {name: [] for name in functions}
+    for name in turns(functions, rounds + 1, pause or {}):
+        times[name].append([call(functions[name]) for _ in range(calls)])
     return {name: found[1:] for name, found in times.items()}  # the first round warms up
 
 

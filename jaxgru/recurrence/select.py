@@ -88,10 +88,7 @@ def select(cell: Cell, steps: int, batch_shape: tuple[int, ...] = ()) -> Choice:
     """
     if not hasattr(cell, "project") or isinstance(cell, type):
         raise TypeError(f"cell must be a cell such as GRU(64, 128), got {cell!r}: ask for each cell in it")
-    if not isinstance(batch_shape, tuple):
-        raise TypeError(f"batch_shape must be a tuple of ints such as (8,), got {batch_shape!r}")
-    steps = checks.size("steps", steps)
-    rows = [checks.size(f"batch_shape[{i}]", size) for i, size in enumerate(batch_shape)]
+    steps, rows = checks.size("steps", steps), checks.batch_shape(batch_shape)
     params = jax.eval_shape(cell.init, jax.random.key(0))
     return _choose(cell, params, jax.ShapeDtypeStruct((steps, *rows, cell.input_size), cell.param_dtype))
 

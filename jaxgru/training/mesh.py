@@ -19,6 +19,11 @@ if TYPE_CHECKING:
 FEWEST_ROWS = 16  # that "auto" gives a device: with fewer, a core reads its weights for too little work
 
 
+def cores() -> int:
+    """How many this process may use."""
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+
+
 def claim_devices(wanted: str | int, batch_size: int) -> int:
     """Makes devices of the CPU, if it is not too late, and tells over how many of them to spread a batch.
 
@@ -34,9 +39,8 @@ def claim_devices(wanted: str | int, batch_size: int) -> int:
     """
     said = "xla_force_host_platform_device_count" in os.environ.get("XLA_FLAGS", "")
     if not said and jax.config.jax_num_cpu_devices < 0:  # type: ignore[attr-defined]
-        cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
         with contextlib.suppress(RuntimeError):  # JAX has begun: the devices are those there are
-            jax.config.update("jax_num_cpu_devices", cores if wanted == "auto" else wanted)
+            jax.config.update("jax_num_cpu_devices", cores() if wanted == "auto" else wanted)
     there = jax.device_count() if jax.default_backend() == "cpu" else 1
     if wanted == "auto":
         return fitting(min(there, max(batch_size // FEWEST_ROWS, 1)), batch_size)

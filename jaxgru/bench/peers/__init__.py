@@ -22,7 +22,10 @@ NAMES = ("flax-linen", "flax-nnx", "haiku", "equinox", "keras", "pytorch", "onnx
 
 
 def streamer(name: str) -> Callable[[Any, int], Callable[[np.ndarray], np.ndarray]] | None:
-    """What runs one step after the other with state of its own, (params, B) -> (x (B, I) -> y (B, H)), if any.
+    """What runs one step after the other with state of its own, if any.
+
+    A peer's `streamer(params, batch)` takes weights and B, how many streams, and returns a function
+    x (B, I) float32 -> y (B, H), both of NumPy, that begins with a state of zeros.
 
     Example:
       >>> streamer("jaxgru") is not None, streamer("haiku") is not None

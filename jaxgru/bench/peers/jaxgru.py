@@ -37,14 +37,6 @@ def ours(variant: Mapping[str, Any] | None = None, backend: Backend = AUTO) -> J
 
 
 def streamer(params: Any, batch: int) -> Callable[[np.ndarray], np.ndarray]:
-    """`jaxgru.Stream`, from NumPy to NumPy.
-
-    Args:
-      params: its weights.
-      batch: B, how many streams.
-
-    Returns:
-      x (B, I) float32 -> y (B, H).
-    """
+    """`jaxgru.Stream`, from NumPy to NumPy."""
     stream: Any = Stream(GRU(len(params.w_x), len(params.w_h)), params, batch_shape=(batch,))
     return lambda x: np.asarray(stream.step(x))

@@ -92,15 +92,7 @@ def build(problem: Problem, dtype: str, backward: bool, threads: int) -> Ready: 
 
 
 def streamer(params: Any, batch: int) -> Callable[[np.ndarray], np.ndarray]:
-    """One step after the other, from a zero state, which goes to and fro between two bound arrays.
-
-    Args:
-      params: its weights.
-      batch: B, how many streams.
-
-    Returns:
-      x (B, I) float32 -> y (B, H).
-    """
+    """One step after the other, from a zero state, which goes to and fro between two bound arrays."""
     ready, xs = session(params, 1, batch, 1), held(np.zeros((1, batch, params.w_x.shape[0])))
     states = [held(np.zeros((1, batch, params.w_h.shape[0]))) for _ in range(2)]
     bindings = [bound(ready, {"X": xs, "H0": states[k]}, {"Y_h": states[1 - k]}) for k in range(2)]

@@ -65,15 +65,7 @@ def host(x: Any) -> np.ndarray:
 
 
 def streamer(params: Any, batch: int) -> Callable[[np.ndarray], np.ndarray]:
-    """One step after the other, from a zero state, with the cell that PyTorch has for it.
-
-    Args:
-      params: its weights.
-      batch: B, how many streams.
-
-    Returns:
-      x (B, I) float32 -> y (B, H).
-    """
+    """One step after the other, from a zero state, with the cell that PyTorch has for it."""
     import torch  # noqa: PLC0415
 
     cell = torch.nn.GRUCell(params.w_x.shape[0], params.w_h.shape[0])

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-import os
 import time
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
+
+from jaxgru.training.mesh import cores
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -13,11 +14,6 @@ if TYPE_CHECKING:
     from jaxgru.bench.peer import Problem, Ready
 
 LONG = 0.2  # seconds of a run in which starting threads costs next to nothing
-
-
-def cores() -> int:
-    """How many this process may use."""
-    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
 @dataclass(frozen=True)
