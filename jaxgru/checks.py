@@ -28,11 +28,11 @@ def size(name: str, value: Any) -> int:
     return int(value)
 
 
-def batch_shape(value: Any) -> tuple[int, ...]:
+def sizes(name: str, value: Any) -> tuple[int, ...]:
     """A tuple of sizes, of any length."""
     if not isinstance(value, tuple):
-        raise TypeError(f"batch_shape must be a tuple of ints such as (8,), got {value!r}")
-    return tuple(size(f"batch_shape[{i}]", axis) for i, axis in enumerate(value))
+        raise TypeError(f"{name} must be a tuple of ints such as (8,), got {value!r}")
+    return tuple(size(f"{name}[{i}]", axis) for i, axis in enumerate(value))
 
 
 def choice(name: str, value: Any, options: tuple[str, ...]) -> None:
@@ -49,10 +49,20 @@ def flag(name: str, value: Any) -> None:
         raise TypeError(f"{name} must be True or False, got {value!r} of type {type(value).__name__}")
 
 
-def rate(name: str, value: Any) -> None:
+def rate(name: str, value: Any) -> float:
     """A probability below one."""
+    static(name, value)
     if isinstance(value, bool) or not isinstance(value, int | float) or not 0 <= value < 1:
         raise ValueError(f"{name} must be a number in [0, 1), got {value!r}")
+    return float(value)
+
+
+def number(name: str, value: Any) -> float:
+    """A finite number."""
+    static(name, value)
+    if isinstance(value, bool) or not isinstance(value, int | float | np.number) or not np.isfinite(value):
+        raise TypeError(f"{name} must be a finite number, got {value!r}")
+    return float(value)
 
 
 def float_dtype(name: str, value: Any) -> np.dtype:
@@ -115,6 +125,22 @@ def shape(name: str, value: Array, expected: tuple[int, ...], why: str = "") -> 
         raise ValueError(f"{name} must have shape {axes(expected)}{why}, got {axes(value.shape)}")
 
 
+def lengths(value: Any, steps: int, batch_shape: tuple[int, ...], why: str) -> Array:
+    """How many steps of each row are real: integers in [0, steps], as far as they are known."""
+    out = array("lengths", value)
+    if not jnp.issubdtype(out.dtype, jnp.integer):
+        raise TypeError(f"lengths must be integers, got {out.dtype}")
+    shape("lengths", out, batch_shape, why)
+    if not isinstance(out, jax.core.Tracer):
+        wrong = np.argwhere((np.asarray(out) < 0) | (np.asarray(out) > steps))
+        if len(wrong):
+            row = tuple(map(int, wrong[0]))
+            raise ValueError(
+                f"lengths must lie in [0, {steps}], the number of steps; lengths{list(row)} is {out[row]}"
+            )
+    return out
+
+
 def same_tree(name: str, value: Any, expected: Any, why: str = "") -> None:
     """The same pytree of the same shapes as `expected` (arrays or ShapeDtypeStructs), with floating leaves.
 
@@ -154,6 +180,18 @@ def model(name: str, value: Any) -> None:
         hasattr(value, a) for a in ("input_size", "output_size", "init", "step")
     ):
         raise TypeError(f"{name} must be a model such as GRU(64, 128), got {value!r}")
+
+
+def cell(name: str, value: Any) -> None:
+    """A cell: a model that can be wrapped, because it is one step."""
+    model(name, value)
+    if not hasattr(value, "transition"):
+        raise TypeError(f"{name} must be a cell such as GRU(64, 128), got {value!r}: wrap each cell in it")
+
+
+def spatial_shape(model: Any) -> tuple[int, ...]:
+    """The axes of a model's inputs between the batch and the channels; most have none."""
+    return tuple(getattr(model, "spatial_shape", ()))
 
 
 def length(name: str, value: Any, expected: int, why: str = "") -> None:

@@ -64,7 +64,7 @@ class Stream:
         for leaf in jax.tree.leaves(params):
             _refuse_traced("params", leaf)
         self.model = model
-        self.batch_shape = checks.batch_shape(batch_shape)
+        self.batch_shape = checks.sizes("batch_shape", batch_shape)
         self._params = jax.tree.map(jnp.array, params)
         self._shape = (*self.batch_shape, model.input_size)
         self._advance = jax.jit(self._traced, donate_argnums=0)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import abc
 import inspect
 from dataclasses import dataclass
-from typing import Any, ClassVar
+from typing import Any
 
 import jax
 import jax.numpy as jnp
@@ -14,7 +14,7 @@ from jax import Array
 
 from jaxgru import checks
 from jaxgru.cells.dense import accumulator
-from jaxgru.cells.initializers import Initializer, Parameter, initializer
+from jaxgru.cells.initializers import Chrono, Initializer, Parameter, initializer
 
 PyTree = Any
 
@@ -28,8 +28,10 @@ class Cell(abc.ABC):
 
     A subclass gives `init`, `project` and `transition`, and that is a working cell. `linearize`, `tangent` and
     `source` state the derivative; the defaults ask `jax.jvp` for it. `hold` is for cells whose gates can keep
-    the state as it is. Every method but `init` takes arrays with any leading axes: one step inside the loop,
-    all of time outside it. Parameters come to these methods already in the dtypes that `cast` gives them.
+    the state as it is, `affine` for those that are linear in it. Every method but `init` takes arrays with any
+    leading axes: one step inside the loop, all of time outside it. Parameters come to these methods already in
+    the dtypes that `cast` gives them. An array of inputs is (…, *spatial_shape, I), of a state
+    (…, *spatial_shape, H).
     """
 
     input_size: int
@@ -38,7 +40,7 @@ class Cell(abc.ABC):
     param_dtype: np.dtype
     initializer: Initializer
 
-    holds: ClassVar[bool] = False
+    spatial_shape: tuple[int, ...]
 
     def __init__(
         self,
@@ -48,6 +50,7 @@ class Cell(abc.ABC):
         dtype: Any = None,
         param_dtype: Any = jnp.float32,
         init: str | Initializer = "uniform",
+        spatial_shape: tuple[int, ...] = (),
     ) -> None:
         self._set(
             input_size=checks.size("input_size", input_size),
@@ -55,7 +58,12 @@ class Cell(abc.ABC):
             dtype=None if dtype is None else checks.float_dtype("dtype", dtype),
             param_dtype=checks.float_dtype("param_dtype", param_dtype),
             initializer=initializer(init),  # the name `init` is the method's
+            spatial_shape=checks.sizes("spatial_shape", spatial_shape),
         )
+        if isinstance(self.initializer, Chrono) and not self.memory:
+            raise ValueError(
+                f"init must not be Chrono for {self}, which has no bias at a gate that keeps its state"
+            )
 
     def _set(self, **fields: Any) -> None:
         for name, value in fields.items():
@@ -71,22 +79,27 @@ class Cell(abc.ABC):
                 words.append(f"{name}={str(value) if isinstance(value, np.dtype) else value!r}")
         return f"{type(self).__name__}({', '.join(words)})"
 
-    def draw(self, key: Array, *parameters: Parameter | None) -> list[Any]:
-        """One array for each (role, shape), by the cell's initializer; None stays None."""
+    def draw(self, key: Array, *parameters: Any, fan_in: int | None = None) -> list[Any]:
+        """One array for each (role, shape, …) of a `Parameter`, by the cell's initializer; None stays None."""
         checks.key("key", key)
-        keys = jax.random.split(key, len(parameters))
         return [
             None
             if parameter is None
             else self.initializer(
-                k,
-                *parameter,
-                hidden_size=self.hidden_size,
-                blocks=parameter[1][-1] // self.hidden_size,
-                dtype=self.param_dtype,
+                k, Parameter(*parameter), fan_in=fan_in or self.hidden_size, dtype=self.param_dtype
             )
-            for k, parameter in zip(keys, parameters, strict=True)
+            for k, parameter in zip(jax.random.split(key, len(parameters)), parameters, strict=True)
         ]
+
+    @property
+    def holds(self) -> bool:
+        """Whether its gates can keep the state as it is, so that it has `hold`."""
+        return False
+
+    @property
+    def memory(self) -> tuple[int | None, ...]:
+        """Which blocks of a bias open a gate that keeps the state, as in `Parameter`."""
+        return ()
 
     @property
     def output_size(self) -> int:
@@ -140,11 +153,55 @@ class Cell(abc.ABC):
     def initial_state(self, batch_shape: tuple[int, ...] = (), params: PyTree = None) -> PyTree:
         """The state before the first step: zeros (*batch_shape, H), in the width of `params` if they are given."""
         dtype = self.param_dtype if params is None else jnp.result_type(*jax.tree.leaves(params))
-        return jnp.zeros((*batch_shape, self.hidden_size), accumulator(self.dtype or dtype))
+        return jnp.zeros(
+            (*batch_shape, *self.spatial_shape, self.hidden_size), accumulator(self.dtype or dtype)
+        )
 
-    def output(self, state: PyTree) -> Array:
-        """What a step gives to the layer above: the state itself."""
+    def recurrent(self, params: PyTree) -> Array | None:
+        """The matrix (…, O, N) that the state is multiplied with, if there is one: w_h."""
+        return getattr(params, "w_h", None)
+
+    def with_recurrent(self, params: PyTree, w_h: Any) -> PyTree:
+        """The parameters with another such matrix."""
+        return params._replace(w_h=w_h)
+
+    def prepare(self, params: PyTree, xs: Array, key: Array | None) -> tuple[PyTree, PyTree]:
+        """Parameters and inputs (T, *B, …) as the loop takes them, with whatever noise `key` has for them.
+
+        What is random is drawn here: once for all of time into the parameters, or for each step beside xs.
+        """
+        del key
+        return params, xs
+
+    def output(self, params: PyTree, states: PyTree, inputs: PyTree, key: Array | None) -> Array:
+        """What steps give to the layer above: the states themselves.
+
+        Args:
+          params: as `prepare` gave them.
+          states: after the steps, leaves (T, *B, …).
+          inputs: of the steps, as `prepare` gave them.
+          key: as `prepare` had it.
+        """
+        del params, inputs, key
+        return states
+
+    # For a state, or a part of it, that is linear: h' = keep ⊙ h + write.
+
+    def affine(self, params: PyTree, a: PyTree) -> tuple[Array, Array]:
+        """(keep, write), each like the linear part of the state."""
+        del params, a
+        raise NotImplementedError(
+            f"{self} is not linear in its state, as Associative() needs it: use Sequential()"
+        )
+
+    def carried(self, state: PyTree) -> Array:
+        """The linear part of a state: here all of it."""
         return state
+
+    def complete(self, a: PyTree, carried: Array) -> PyTree:
+        """The states after steps, from a and the linear part of them."""
+        del a
+        return carried
 
     def hold(self, a: PyTree, valid: Array) -> PyTree:
         """`a` with gates that keep the state, bit for bit, where `valid` (broadcast against a) is False.
@@ -187,17 +244,20 @@ class Cell(abc.ABC):
         Raises:
           TypeError, ValueError: x or state of another dtype or shape than the cell's.
         """
-        del key
         x = checks.floating("x", x)
-        if x.ndim == 0 or x.shape[-1] != self.input_size:
-            raise ValueError(f"x must have shape (*B, {self.input_size}), got {checks.axes(x.shape)}")
+        spatial, rank = self.spatial_shape, len(self.spatial_shape) + 1
+        if x.ndim < rank or x.shape[x.ndim - rank :] != (*spatial, self.input_size):
+            expected = checks.axes(("*B", *spatial, self.input_size))
+            raise ValueError(f"x must have shape {expected}, got {checks.axes(x.shape)}")
         checks.same_tree(
             "params", params, jax.eval_shape(lambda: self.init(jax.random.key(0))), f" for {self}"
         )
         checks.same_tree(
-            "state", state, jax.eval_shape(lambda p: self.initial_state(x.shape[:-1], p), params)
+            "state", state, jax.eval_shape(lambda p: self.initial_state(x.shape[: x.ndim - rank], p), params)
         )
         dtype = self.compute_dtype(params, x)
         params, state = self.cast(params, dtype), self.cast_state(state, dtype, "state")
-        state = self.advance(params, state, self.project(params, x.astype(dtype)))
-        return state, self.output(state).astype(dtype)
+        params, inputs = self.prepare(params, x[None].astype(dtype), key)
+        states = self.advance(params, jax.tree.map(lambda s: s[None], state), self.project(params, inputs))
+        y = self.output(params, states, inputs, key)[0].astype(dtype)
+        return jax.tree.map(lambda s: s[0], states), y

@@ -12,7 +12,7 @@ from __future__ import annotations
 
 import math
 from functools import partial
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import jax
 import jax.numpy as jnp
@@ -31,7 +31,36 @@ def accumulator(dtype: Any) -> np.dtype:
     return jnp.promote_types(dtype, jnp.float32)
 
 
-def dot(x: Array, w: Array) -> Array:
+class Masked(NamedTuple):
+    """A matrix before which some of its inputs are dropped: x ↦ (x ⊙ mask) W.
+
+    Attributes:
+      weight: W, as it is without a mask.
+      mask: broadcast against x.
+    """
+
+    weight: Array
+    mask: Array
+
+
+def unmasked(x: Array, w: Array | Masked) -> tuple[Array, Array]:
+    """What a matrix sees of x, and the matrix."""
+    return (x * w.mask, w.weight) if isinstance(w, Masked) else (x, w)
+
+
+def changed(x: Array, w: Array | Masked, dw: Array | Masked) -> tuple[Array, Array]:
+    """The operands of x δW: what a change of a matrix alone does to its product."""
+    return unmasked(x, w)[0], dw.weight if isinstance(dw, Masked) else dw
+
+
+def columns(w: Array | Masked, sizes: tuple[int, ...]) -> list[Array | Masked]:
+    """A matrix cut into groups of columns."""
+    if isinstance(w, Masked):
+        return [Masked(part, w.mask) for part in lax.split(w.weight, sizes, axis=w.weight.ndim - 1)]
+    return list(lax.split(w, sizes, axis=w.ndim - 1))
+
+
+def dot(x: Array, w: Array | Masked) -> Array:
     """`x @ w` in the dtype of w, accumulated in at least float32.
 
     Args:
@@ -41,6 +70,7 @@ def dot(x: Array, w: Array) -> Array:
     Returns:
       (…, N), in `accumulator(w.dtype)`.
     """
+    x, w = unmasked(x, w)
     return _dense_by_axes(x.astype(w.dtype), w, precision=None)
 
 

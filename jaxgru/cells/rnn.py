@@ -11,10 +11,10 @@ from jax import Array
 
 from jaxgru import checks
 from jaxgru.cells.base import Cell
-from jaxgru.cells.dense import dense, dot
+from jaxgru.cells.dense import changed, dense, dot
 
 if TYPE_CHECKING:
-    from jaxgru.cells.initializers import Initializer, Parameter
+    from jaxgru.cells.initializers import Initializer
 
 
 class RNNParams(NamedTuple):
@@ -85,10 +85,10 @@ class RNN(Cell):
         param_dtype: Any = jnp.float32,
         init: str | Initializer = "uniform",
     ) -> None:
-        super().__init__(input_size, hidden_size, dtype=dtype, param_dtype=param_dtype, init=init)
         checks.choice("activation", activation, ("tanh", "relu"))
         checks.flag("bias", bias)
         self._set(activation=activation, bias=bool(bias))
+        super().__init__(input_size, hidden_size, dtype=dtype, param_dtype=param_dtype, init=init)
 
     def init(self, key: Array) -> RNNParams:
         """Draws the parameters.
@@ -97,7 +97,7 @@ class RNN(Cell):
           key: a PRNG key.
         """
         inputs, hidden = self.input_size, self.hidden_size
-        bias: Parameter | None = ("bias", (hidden,)) if self.bias else None
+        bias = ("bias", (hidden,)) if self.bias else None
         return RNNParams(
             *self.draw(key, ("input", (inputs, hidden)), ("recurrent", (hidden, hidden)), bias, bias)
         )
@@ -125,5 +125,4 @@ class RNN(Cell):
 
     def source(self, params: RNNParams, coef: Array, prev: Array, dparams: RNNParams, da: Array) -> Array:
         """φ' (δa + h δW_h)."""
-        del params
-        return coef * (da + dense(prev, dparams.w_h))
+        return coef * (da + dense(*changed(prev, params.w_h, dparams.w_h)))

@@ -69,6 +69,11 @@ class Bidirectional:
             raise ValueError(
                 f"backward must have forward's input_size {forward.input_size}, got {backward.input_size}"
             )
+        here, there = checks.spatial_shape(backward), checks.spatial_shape(forward)
+        if here != there:
+            raise ValueError(
+                f"backward must have forward's spatial_shape {checks.axes(there)}, got {checks.axes(here)}"
+            )
         if self.merge != "concat" and forward.output_size != backward.output_size:
             raise ValueError(
                 f"backward must have forward's output_size {forward.output_size} for merge={self.merge!r}, "
@@ -99,6 +104,11 @@ class Bidirectional:
         """The width of one output: both directions' together if they are concatenated."""
         sizes = [model.output_size for model in self.directions]
         return sum(sizes) if self.merge == "concat" else sizes[0]
+
+    @property
+    def spatial_shape(self) -> tuple[int, ...]:
+        """The axes of inputs and outputs between the batch and the channels."""
+        return checks.spatial_shape(self.forward)
 
     def init(self, key: Array) -> Both:
         """Draws the parameters of both directions.

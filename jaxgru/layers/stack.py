@@ -5,7 +5,7 @@ from __future__ import annotations
 import itertools
 from collections.abc import Iterable
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
 import jax
 import jax.numpy as jnp
@@ -25,11 +25,14 @@ class Stack:
     """Layers above one another, each reading the outputs of the one below.
 
         y = layer_n(… dropout(layer_1(dropout(layer_0(x)))) …)
+        layer_i(x) ↦ x + layer_i(x), the latter after its dropout                         residual
 
     Args:
       layers: models; each one's input_size is the output_size of the one below. Kept as a tuple.
       dropout: the rate at which outputs of every layer but the last are zeroed, and the rest scaled by
         1 / (1 − rate), when a key is given. Layer i draws with fold_in(key, i).
+      residual: whether each layer's input is added to its output: True asks that all have the same width,
+        "where_equal" leaves out layers whose output is not as wide as their input.
 
     Raises:
       TypeError, ValueError: no layers, something that is no model, or widths that do not meet.
@@ -49,8 +52,14 @@ class Stack:
 
     layers: tuple[Model, ...]
     dropout: float
+    residual: bool | str
 
-    def __init__(self, layers: Iterable[Model], dropout: float = 0.0) -> None:
+    def __init__(
+        self,
+        layers: Iterable[Model],
+        dropout: float = 0.0,
+        residual: bool | Literal["where_equal"] = False,
+    ) -> None:
         if not isinstance(layers, Iterable):
             raise TypeError(f"layers must be a sequence of models, got {layers!r}")
         layers = tuple(layers)
@@ -64,13 +73,29 @@ class Stack:
                     f"layers[{i + 1}] must have input_size {below.output_size}, the output_size of the layer "
                     f"below it, got {above.input_size}"
                 )
-        checks.rate("dropout", dropout)
+            here, there = checks.spatial_shape(above), checks.spatial_shape(below)
+            if here != there:
+                raise ValueError(
+                    f"layers[{i + 1}] must have spatial_shape {checks.axes(there)}, as the layer below it, "
+                    f"got {checks.axes(here)}"
+                )
+        if not isinstance(residual, bool) and residual != "where_equal":
+            raise ValueError(f"residual must be True, False or 'where_equal', got {residual!r}")
+        for i, layer in enumerate(layers):
+            if residual is True and layer.input_size != layer.output_size:
+                raise ValueError(
+                    f"layers[{i}] must have an output as wide as its input for residual=True, got "
+                    f"{layer.output_size} and {layer.input_size}; residual='where_equal' leaves it out"
+                )
         object.__setattr__(self, "layers", layers)
-        object.__setattr__(self, "dropout", float(dropout))
+        object.__setattr__(self, "dropout", checks.rate("dropout", dropout))
+        object.__setattr__(self, "residual", residual)
 
     def __repr__(self) -> str:
         """The call that makes this stack."""
-        return f"Stack({list(self.layers)!r}{f', dropout={self.dropout}' if self.dropout else ''})"
+        words = [repr(list(self.layers))]
+        words += [f"{name}={value!r}" for name in ("dropout", "residual") if (value := getattr(self, name))]
+        return f"Stack({', '.join(words)})"
 
     @property
     def input_size(self) -> int:
@@ -81,6 +106,11 @@ class Stack:
     def output_size(self) -> int:
         """The width of one output: the last layer's."""
         return self.layers[-1].output_size
+
+    @property
+    def spatial_shape(self) -> tuple[int, ...]:
+        """The axes of inputs and outputs between the batch and the channels, the same for all layers."""
+        return checks.spatial_shape(self.layers[0])
 
     def init(self, key: Array) -> list[PyTree]:
         """Draws the parameters, a list with each layer's.
@@ -106,8 +136,8 @@ class Stack:
         new = []
         for i, layer in enumerate(self.layers):
             layer_key = None if key is None else jax.random.fold_in(key, i)
-            after, x = layer.step(params[i], state[i], x, layer_key)
-            x = self._drop(i, x, layer_key)
+            after, y = layer.step(params[i], state[i], x, layer_key)
+            x = self._above(i, x, y, layer_key)
             new.append(after)
         return tuple(new), x
 
@@ -118,14 +148,16 @@ class Stack:
         final, states = [], []
         for i, layer in enumerate(self.layers):
             part = context.for_part(i)
-            last, xs, every = part.scan(layer, params[i], xs, state[i])
-            xs = self._drop(i, xs, part.key)
+            last, ys, every = part.scan(layer, params[i], xs, state[i])
+            xs = self._above(i, xs, ys, part.key)
             final.append(last)
             states.append(every)
         return tuple(final), xs, tuple(states)
 
-    def _drop(self, i: int, ys: Array, key: Array | None) -> Array:
-        if key is None or not self.dropout or i == len(self.layers) - 1:
-            return ys
-        kept = jax.random.bernoulli(key, 1 - self.dropout, ys.shape)
-        return jnp.where(kept, ys / (1 - self.dropout), 0)
+    def _above(self, i: int, xs: Array, ys: Array, key: Array | None) -> Array:
+        """What the layer above reads: the outputs with dropout, and the inputs where they are added."""
+        if key is not None and self.dropout and i < len(self.layers) - 1:
+            kept = jax.random.bernoulli(key, 1 - self.dropout, ys.shape)
+            ys = jnp.where(kept, ys / (1 - self.dropout), 0)
+        added = self.residual and self.layers[i].input_size == self.layers[i].output_size
+        return xs.astype(ys.dtype) + ys if added else ys

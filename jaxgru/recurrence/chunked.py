@@ -12,8 +12,6 @@ from jaxgru.recurrence.blocks import in_blocks
 from jaxgru.recurrence.sequential import Sequential
 
 if TYPE_CHECKING:
-    from jax import Array
-
     from jaxgru.cells.base import Cell
     from jaxgru.recurrence.marks import Marks
 
@@ -54,7 +52,7 @@ class Chunked:
         self,
         cell: Cell,
         params: PyTree,
-        xs: Array,
+        inputs: PyTree,
         h0: PyTree,
         restart: PyTree,
         marks: Marks,
@@ -64,8 +62,8 @@ class Chunked:
         """The state after the last step, and the states after each, for inputs without NaN in the padding."""
 
         @jax.checkpoint
-        def chunk(h: PyTree, part: tuple[Array, Marks]) -> tuple[PyTree, PyTree]:
-            xs, marks = part
-            return Sequential().run(cell, params, xs, h, restart, marks, reverse=reverse)
+        def chunk(h: PyTree, part: tuple[PyTree, Marks]) -> tuple[PyTree, PyTree]:
+            inputs, marks = part
+            return Sequential().run(cell, params, inputs, h, restart, marks, reverse=reverse)
 
-        return in_blocks(chunk, h0, (xs, marks), self.steps, reverse=reverse)
+        return in_blocks(chunk, h0, (inputs, marks), self.steps, reverse=reverse)

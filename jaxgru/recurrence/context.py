@@ -10,7 +10,7 @@ import jax
 import jax.numpy as jnp
 
 from jaxgru.cells.dense import varying
-from jaxgru.recurrence.marks import Marks
+from jaxgru.recurrence.marks import Marks, along
 
 if TYPE_CHECKING:
     from jax import Array
@@ -59,17 +59,17 @@ class Context:
             return final, ys, states
         dtype = model.compute_dtype(params, xs)
         params = model.cast(params, dtype)
+        batch_shape = xs.shape[1 : xs.ndim - 1 - len(model.spatial_shape)]
         restart = None
         if self.resets is not None:
-            restart = model.cast_state(model.initial_state(xs.shape[1:-1], params), dtype, "initial_state")
+            restart = model.cast_state(model.initial_state(batch_shape, params), dtype, "initial_state")
         state = varying(model.cast_state(state, dtype, "h0"), (params, xs))
-        marks = Marks(self.valid, self.resets, self._cut(xs))
-        final, states = self.backend.run(
-            model, params, xs.astype(dtype), state, restart, marks, reverse=self.reverse
-        )
-        ys = model.output(states).astype(dtype)
+        params, inputs = model.prepare(params, xs.astype(dtype), self.key)
+        marks = Marks(self.valid, self.resets, self._cut(len(xs), len(batch_shape)))
+        final, states = self.backend.run(model, params, inputs, state, restart, marks, reverse=self.reverse)
+        ys = model.output(params, states, inputs, self.key).astype(dtype)
         if self.valid is not None:
-            ys = jnp.where(self.valid[..., None], ys, 0)
+            ys = jnp.where(along(self.valid, ys), ys, 0)
         return final, ys, states
 
     def for_part(self, index: int) -> Context:
@@ -93,11 +93,11 @@ class Context:
             resets = resets if self.valid is None else resets & self.valid
         return dataclasses.replace(self, reverse=not self.reverse, resets=resets)
 
-    def _cut(self, xs: Array) -> Array | None:
+    def _cut(self, steps: int, batch_axes: int) -> Array | None:
         """The steps that begin a window of `truncate` steps, but for the first, as they are processed."""
         if self.truncate is None:
             return None
-        t = jnp.arange(len(xs)).reshape(-1, *(1,) * (xs.ndim - 2))
+        t = jnp.arange(steps).reshape(-1, *(1,) * batch_axes)
         if self.reverse:
-            t = (len(xs) if self.lengths is None else self.lengths) - 1 - t
+            t = (steps if self.lengths is None else self.lengths) - 1 - t
         return (t > 0) & (t % self.truncate == 0)

@@ -15,14 +15,16 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import jax
 import jax.numpy as jnp
 from jax import Array, lax
+from jax.ad_checkpoint import checkpoint_name
 
-from jaxgru.recurrence.blocks import in_blocks
+from jaxgru.recurrence.blocks import in_blocks, steps
+from jaxgru.recurrence.marks import Marks, along
 
 if TYPE_CHECKING:
     from jaxgru.cells.base import Cell
-    from jaxgru.recurrence.marks import Marks
 
 PyTree = Any
+STATES = "jaxgru.states"  # what a policy of jax.checkpoint calls the states that the derivative needs
 
 
 class Plan(NamedTuple):
@@ -51,7 +53,7 @@ class Passed(NamedTuple):
     gates: PyTree
 
 
-def loop(plan: Plan, params: PyTree, h0: PyTree, restart: PyTree, xs: Array, marks: Marks) -> Passed:
+def loop(plan: Plan, params: PyTree, h0: PyTree, restart: PyTree, inputs: PyTree, marks: Marks) -> Passed:
     """Runs the recurrence.
 
     Args:
@@ -59,20 +61,22 @@ def loop(plan: Plan, params: PyTree, h0: PyTree, restart: PyTree, xs: Array, mar
       params: the cell's parameters, cast.
       h0: the state before the first step.
       restart: the state that a reset returns to; None where there are none.
-      xs: (T, *B, I), with no NaN in the padding.
+      inputs: xs (T, *B, …), and what else the cell's `prepare` gives; with no NaN in the padding.
       marks: which steps act, reset, and cut.
     """
-    return _loop(plan, False, params, h0, restart, xs, marks)
+    return _loop(plan, False, params, h0, restart, inputs, marks)
 
 
-def _held(cell: Cell, a: PyTree, valid: Array | None) -> PyTree:
+def held(cell: Cell, a: PyTree, valid: Array | None) -> PyTree:
     """a with held gates at the steps that do not act, if the cell has such."""
-    return cell.hold(a, valid[..., None]) if cell.holds and valid is not None else a
+    if not cell.holds or valid is None:
+        return a
+    return cell.hold(a, valid.reshape(valid.shape + (1,) * (len(cell.spatial_shape) + 1)))
 
 
 @partial(jax.custom_jvp, nondiff_argnums=(0, 1))
 def _loop(
-    plan: Plan, saving: bool, params: PyTree, h0: PyTree, restart: PyTree, xs: Array, marks: Marks
+    plan: Plan, saving: bool, params: PyTree, h0: PyTree, restart: PyTree, inputs: PyTree, marks: Marks
 ) -> Passed:
     cell = plan.cell
 
@@ -80,32 +84,33 @@ def _loop(
         a, (valid, reset, cut) = step
         h = _where(reset, restart, h)
         h = _where(cut, lax.stop_gradient(h), h)
-        a = _held(cell, cell.project(params, a), valid) if plan.block is None else a
+        a = held(cell, cell.project(params, a), valid) if plan.block is None else a
         new, gates = cell.transition(params, h, a)
         new = new if cell.holds or valid is None else _where(~valid, h, new)
         return new, (new, gates if saving else None)
 
-    def run(h: PyTree, part: tuple[Array, Marks]) -> tuple[PyTree, tuple[PyTree, PyTree]]:
-        xs, marks = part
-        inputs = xs if plan.block is None else _held(cell, cell.project(params, xs), marks.valid)
-        return lax.scan(body, h, (inputs, marks), reverse=plan.reverse, unroll=plan.unroll)
+    def run(h: PyTree, part: tuple[PyTree, Marks]) -> tuple[PyTree, tuple[PyTree, PyTree]]:
+        inputs, marks = part
+        a = inputs if plan.block is None else held(cell, cell.project(params, inputs), marks.valid)
+        return lax.scan(body, h, (a, marks), reverse=plan.reverse, unroll=plan.unroll)
 
-    if plan.block is None or plan.block >= len(xs):
-        final, (states, gates) = run(h0, (xs, marks))
+    if plan.block is None or plan.block >= steps(inputs):
+        final, (states, gates) = run(h0, (inputs, marks))
     else:
-        final, (states, gates) = in_blocks(run, h0, (xs, marks), plan.block, reverse=plan.reverse)
+        final, (states, gates) = in_blocks(run, h0, (inputs, marks), plan.block, reverse=plan.reverse)
     return Passed(final, states, gates)
 
 
 @_loop.defjvp
 def _loop_jvp(plan: Plan, saving: bool, primals: Any, tangents: Any) -> tuple[Passed, Passed]:
-    cell, (params, h0, restart, xs, marks) = plan.cell, primals
-    dparams, dh0, drestart, dxs, _ = tangents
+    cell, (params, h0, restart, inputs, marks) = plan.cell, primals
+    dparams, dh0, drestart, dinputs, _ = tangents
     out = _loop(plan, saving or plan.save == "gates", *primals)
+    out = out._replace(states=checkpoint_name(out.states, STATES))
     prev = _before(plan, h0, restart, out.states, marks)
     # A held gate does not change with a, so that δa needs no mark: what stands before it is zero.
-    a, da = jax.jvp(cell.project, (params, xs), (dparams, dxs))
-    a = _held(cell, a, marks.valid)
+    a, da = jax.jvp(cell.project, (params, inputs), (dparams, dinputs))
+    a = held(cell, a, marks.valid)
     passed = cell.transition(params, prev, a) if out.gates is None else (out.states, out.gates)
     coef = cell.linearize(params, prev, a, passed)
     s = cell.source(params, coef, prev, dparams, da)
@@ -150,9 +155,7 @@ def _before(
 
 def _spread(mark: Array, states: PyTree) -> PyTree:
     """A mark (T, *B) for each entry of each state (T, *B, …)."""
-    return jax.tree.map(
-        lambda s: jnp.broadcast_to(mark.reshape(mark.shape + (1,) * (s.ndim - mark.ndim)), s.shape), states
-    )
+    return jax.tree.map(lambda s: jnp.broadcast_to(along(mark, s), s.shape), states)
 
 
 def _select(marks: PyTree, yes: PyTree, no: PyTree) -> PyTree:

@@ -26,6 +26,16 @@ class Marks(NamedTuple):
     cut: Array | None = None
 
 
+def valid_steps(lengths: Array, steps: int) -> Array:
+    """Which steps of rows of these lengths are real, (T, *B)."""
+    return jnp.arange(steps).reshape(-1, *(1,) * lengths.ndim) < lengths
+
+
+def along(mark: Array, x: Array) -> Array:
+    """A mark of steps, with axes for what an array (T, *B, …) has beyond them."""
+    return mark.reshape(mark.shape + (1,) * (x.ndim - mark.ndim))
+
+
 def lengths_from_mask(mask: Array) -> Array:
     """The lengths of rows whose real steps a mask marks.
 

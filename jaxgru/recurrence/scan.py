@@ -7,11 +7,11 @@ from typing import Any, Protocol
 
 import jax
 import jax.numpy as jnp
-import numpy as np
 from jax import Array
 
 from jaxgru import checks
 from jaxgru.recurrence.context import Context
+from jaxgru.recurrence.marks import along, valid_steps
 from jaxgru.recurrence.select import AUTO, Backend
 
 PyTree = Any
@@ -66,7 +66,7 @@ def scan(
     Args:
       model: a cell such as `GRU`, or a composition such as `Stack`.
       params: its parameters, as `model.init` draws them.
-      xs: (T, *B, I), floating.
+      xs: (T, *B, I), floating; (T, *B, *spatial_shape, I) for a convolutional model.
       h0: the state before the first step, as `model.initial_state(B)` is built; None means just that.
       lengths: (*B,) int in [0, T]. Steps at and past a row's length leave its state alone, their ys are zero,
         and whatever stands in xs there, NaN included, touches neither values nor gradients. Traced lengths
@@ -82,7 +82,7 @@ def scan(
 
     Returns:
       final: the state after each row's last real step (h0 at length 0), structured like h0.
-      ys: (T, *B, output_size).
+      ys: (T, *B, output_size), with spatial axes like xs.
       states: only with states=True; leaves (T, *B, …). Padding repeats the state it leaves alone.
 
     Raises:
@@ -104,20 +104,20 @@ def scan(
     """
     checks.model("model", model)
     xs = checks.floating("xs", xs)
-    if xs.ndim < 2 or xs.shape[-1] != model.input_size:
-        raise ValueError(
-            f"xs must have shape (T, *B, {model.input_size}) for {model}, got {checks.axes(xs.shape)}"
-        )
+    event = (*checks.spatial_shape(model), model.input_size)
+    if xs.ndim < 1 + len(event) or xs.shape[xs.ndim - len(event) :] != event:
+        expected = checks.axes(("T", "*B", *event))
+        raise ValueError(f"xs must have shape {expected} for {model}, got {checks.axes(xs.shape)}")
     checks.arrays("params", params)
     checks.arrays("h0", h0)
-    batch_shape = xs.shape[1:-1]
+    lead = xs.shape[: xs.ndim - len(event)]
     if lengths is not None:
-        lengths = _lengths(lengths, len(xs), batch_shape)
+        lengths = checks.lengths(lengths, len(xs), lead[1:], " like the batch axes of xs")
     if resets is not None:
         resets = checks.array("resets", resets)
         if resets.dtype != bool:
             raise TypeError(f"resets must be bool, got {resets.dtype}; compare, e.g. resets != 0")
-        checks.shape("resets", resets, xs.shape[:-1], " like the leading axes of xs")
+        checks.shape("resets", resets, lead, " like the leading axes of xs")
     checks.flag("reverse", reverse)
     checks.flag("states", states)
     if key is not None:
@@ -148,30 +148,16 @@ def _scan(
     key: Array | None,
 ) -> tuple[PyTree, Array, PyTree]:
     checks.same_tree("params", params, jax.eval_shape(lambda: model.init(jax.random.key(0))), f" for {model}")
-    initial = model.initial_state(xs.shape[1:-1], params)
+    spatial = len(checks.spatial_shape(model))
+    initial = model.initial_state(xs.shape[1 : xs.ndim - 1 - spatial], params)
     if h0 is not None:
         checks.same_tree("h0", h0, initial, f" for {model}")
     valid = None
     if lengths is not None:
         lengths = jnp.clip(lengths, 0, len(xs)).astype(jnp.int32)
-        valid = jnp.arange(len(xs)).reshape(-1, *(1,) * lengths.ndim) < lengths
-        xs = jnp.where(valid[..., None], xs, 0)
+        valid = valid_steps(lengths, len(xs))
+        xs = jnp.where(along(valid, xs), xs, 0)
         resets = None if resets is None else resets & valid
     context = Context(lengths, valid, resets, reverse, key, backend, truncate)
     final, ys, every = context.scan(model, params, xs, initial if h0 is None else h0)
     return final, ys, every if states else None
-
-
-def _lengths(lengths: Array, steps: int, batch_shape: tuple[int, ...]) -> Array:
-    lengths = checks.array("lengths", lengths)
-    if not jnp.issubdtype(lengths.dtype, jnp.integer):
-        raise TypeError(f"lengths must be integers, got {lengths.dtype}")
-    checks.shape("lengths", lengths, batch_shape, " like the batch axes of xs")
-    if not isinstance(lengths, jax.core.Tracer):
-        wrong = np.argwhere((np.asarray(lengths) < 0) | (np.asarray(lengths) > steps))
-        if len(wrong):
-            row = tuple(map(int, wrong[0]))
-            raise ValueError(
-                f"lengths must lie in [0, {steps}], the number of steps; lengths{list(row)} is {lengths[row]}"
-            )
-    return lengths

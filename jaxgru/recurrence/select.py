@@ -7,8 +7,10 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
 
 import jax
+import jax.numpy as jnp
 
 from jaxgru import checks
+from jaxgru.recurrence.blocks import steps as steps_of
 from jaxgru.recurrence.sequential import Sequential
 
 if TYPE_CHECKING:
@@ -27,7 +29,7 @@ class Backend(Protocol):
         self,
         cell: Cell,
         params: PyTree,
-        xs: Array,
+        inputs: PyTree,
         h0: PyTree,
         restart: PyTree,
         marks: Marks,
@@ -39,7 +41,7 @@ class Backend(Protocol):
         Args:
           cell: the recurrence.
           params: its parameters, in the dtypes of the computation.
-          xs: (T, *B, I), finite in the padding.
+          inputs: of the steps, leaves (T, *B, …), finite in the padding.
           h0: the state before the first step.
           restart: the state that resets return to; None without resets.
           marks: which steps act, reset, and stop gradients.
@@ -88,17 +90,22 @@ def select(cell: Cell, steps: int, batch_shape: tuple[int, ...] = ()) -> Choice:
     """
     if not hasattr(cell, "project") or isinstance(cell, type):
         raise TypeError(f"cell must be a cell such as GRU(64, 128), got {cell!r}: ask for each cell in it")
-    steps, rows = checks.size("steps", steps), checks.batch_shape(batch_shape)
-    params = jax.eval_shape(cell.init, jax.random.key(0))
-    return _choose(cell, params, jax.ShapeDtypeStruct((steps, *rows, cell.input_size), cell.param_dtype))
+    steps, rows = checks.size("steps", steps), checks.sizes("batch_shape", batch_shape)
+    shape = (steps, *rows, *cell.spatial_shape, cell.input_size)
+    dtype = cell.dtype or cell.param_dtype
+
+    def prepared(key: Array) -> tuple[PyTree, PyTree]:
+        return cell.prepare(cell.cast(cell.init(key), dtype), jnp.zeros(shape, dtype), None)
+
+    return _choose(cell, *jax.eval_shape(prepared, jax.random.key(0)))
 
 
-def _choose(cell: Cell, params: PyTree, xs: Any) -> Choice:
-    dtype = cell.compute_dtype(params, xs)
-    a = jax.eval_shape(lambda p, x: cell.project(cell.cast(p, dtype), x.astype(dtype)), params, xs)
+def _choose(cell: Cell, params: PyTree, inputs: PyTree) -> Choice:
+    a = jax.eval_shape(cell.project, params, inputs)
+    length = steps_of(inputs)
     total = sum(math.prod(leaf.shape) * leaf.dtype.itemsize for leaf in jax.tree.leaves(a))
     if total > WHOLE:
-        block = _divisor(len(xs), max(BLOCK * len(xs) // total, FEWEST))
+        block = _divisor(length, max(BLOCK * length // total, FEWEST))
         reason = f"the inputs are projected in blocks: all at once they would take {total / 2**20:.0f} MiB"
         return Choice(Sequential(block=block), reason)
     if cell.hidden_size <= NARROW:
@@ -129,7 +136,7 @@ class Auto:
         self,
         cell: Cell,
         params: PyTree,
-        xs: Array,
+        inputs: PyTree,
         h0: PyTree,
         restart: PyTree,
         marks: Marks,
@@ -137,8 +144,8 @@ class Auto:
         reverse: bool,
     ) -> tuple[PyTree, PyTree]:
         """As the chosen strategy runs it."""
-        chosen = _choose(cell, params, xs).backend
-        return chosen.run(cell, params, xs, h0, restart, marks, reverse=reverse)
+        chosen = _choose(cell, params, inputs).backend
+        return chosen.run(cell, params, inputs, h0, restart, marks, reverse=reverse)
 
 
 AUTO = Auto()

@@ -6,11 +6,10 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Literal
 
 from jaxgru import checks
+from jaxgru.recurrence.blocks import steps
 from jaxgru.recurrence.linearized import Plan, loop
 
 if TYPE_CHECKING:
-    from jax import Array
-
     from jaxgru.cells.base import Cell
     from jaxgru.recurrence.marks import Marks
 
@@ -62,7 +61,7 @@ class Sequential:
         self,
         cell: Cell,
         params: PyTree,
-        xs: Array,
+        inputs: PyTree,
         h0: PyTree,
         restart: PyTree,
         marks: Marks,
@@ -70,7 +69,7 @@ class Sequential:
         reverse: bool,
     ) -> tuple[PyTree, PyTree]:
         """The state after the last step, and the states after each, for inputs without NaN in the padding."""
-        block = self.block or len(xs)
+        block = self.block or steps(inputs)
         plan = Plan(cell, reverse, block if self.hoist else None, self.save, self.unroll)
-        passed = loop(plan, params, h0, restart, xs, marks)
+        passed = loop(plan, params, h0, restart, inputs, marks)
         return passed.final, passed.states

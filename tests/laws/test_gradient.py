@@ -9,16 +9,23 @@ from jax import lax
 from jax.flatten_util import ravel_pytree
 
 import jaxgru
-from tests.cases import CELLS, VARIANTS, B, Case, H, I, assert_close, quick_jit, weighted
+from tests.cases import CELLS, VARIANTS, B, Case, I, assert_close, quick_jit, weighted
 
 pytestmark = pytest.mark.usefixtures("x64")
-SMALL = ["gru-after-keeps", "gru-before-writes", "rnn-tanh", "leaky"]
+SMALL = [
+    "gru-after-keeps",
+    "gru-before-writes",
+    "rnn-tanh",
+    "leaky",
+    "lstm-projection",
+    "sru-2018",
+    "zoneout",
+]
 
 
 def plain(cell, params, xs, h0):
     """The recurrence as one would write it, with JAX's own derivative."""
-    final, ys = lax.scan(lambda h, x: (cell.step(params, h, x)[0],) * 2, h0, xs)
-    return final, ys
+    return lax.scan(lambda h, x: cell.step(params, h, x), h0, xs)
 
 
 @pytest.mark.parametrize("name", CELLS)
@@ -39,7 +46,9 @@ def problem(request):
     cell = CELLS[request.param].cell
     params = jax.tree.map(lambda w: w.astype(jnp.float64), cell.init(jax.random.key(0)))
     xs = jax.random.normal(jax.random.key(1), (4, 2, I), jnp.float64)
-    h0 = jax.random.normal(jax.random.key(2), (2, H), jnp.float64)
+    h0 = jax.tree.map(
+        lambda s: jax.random.normal(jax.random.key(2), s.shape, jnp.float64), cell.initial_state((2,))
+    )
     flat, unravel = ravel_pytree((params, xs, h0))
     return (
         flat,
@@ -126,8 +135,9 @@ def test_checkpoint_and_nested_scan(name):
 
     def windows(p):
         body = jax.checkpoint(lambda h, x: jaxgru.scan(cell, p, x, h))
-        _, ys = lax.scan(body, cell.initial_state((B,)).astype(jnp.float64), xs.reshape(2, 3, B, I))
-        return weighted(ys.reshape(6, B, H))
+        h0 = cell.initial_state((B,), p)
+        _, ys = lax.scan(body, h0, xs.reshape(2, 3, B, I))
+        return weighted(ys.reshape(6, B, cell.output_size))
 
     want = quick_jit(jax.grad(whole))(params)
     assert_close(quick_jit(jax.grad(jax.checkpoint(whole)))(params), want)

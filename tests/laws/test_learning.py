@@ -6,7 +6,7 @@ import optax
 import pytest
 
 import jaxgru
-from tests.cases import CELLS, VARIANTS, assert_close
+from tests.cases import CELLS, VARIANTS, along, assert_close
 
 GOLDEN = {
     ("after", "keeps"): 0.5064575,
@@ -36,14 +36,15 @@ def test_learns_to_remember(name):
     """Each cell learns to tell at the end which of two signs it was shown first."""
     cell = CELLS[name].cell
     signs = jnp.where(jnp.arange(8) % 2, 1.0, -1.0)
-    xs = 0.1 * jax.random.normal(jax.random.key(0), (6, 8, cell.input_size))
-    xs = xs.at[0, :, 0].set(signs)
-    params = (cell.init(jax.random.key(1)), jnp.full((cell.hidden_size,), 0.5))
+    xs = 0.1 * jax.random.normal(jax.random.key(0), (6, 8, *cell.spatial_shape, cell.input_size))
+    xs = xs.at[0, ..., 0].set(along(signs, xs[0, ..., 0]))
+    params = (cell.init(jax.random.key(1)), jnp.full((cell.output_size,), 0.5))
     optimizer = optax.adam(0.03)
 
     def loss(params):
-        final, _ = jaxgru.scan(cell, params[0], xs)
-        return optax.sigmoid_binary_cross_entropy(final @ params[1], signs > 0).mean()
+        _, ys = jaxgru.scan(cell, params[0], xs)
+        last = ys[-1].reshape(8, -1, cell.output_size).mean(1)
+        return optax.sigmoid_binary_cross_entropy(last @ params[1], signs > 0).mean()
 
     @jax.jit
     def train(params):

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 import jaxgru
-from tests.cases import LENGTHS, B, I, T, assert_close, assert_same, every_case, weighted
+from tests.cases import LENGTHS, B, I, T, along, assert_close, assert_same, every_case, weighted
 
 pytestmark = pytest.mark.usefixtures("x64")
 
@@ -16,7 +16,7 @@ pytestmark = pytest.mark.usefixtures("x64")
 def poisoned(xs, with_):
     """Something harmful at every padded step."""
     padding = np.arange(T)[:, None] >= LENGTHS
-    return jnp.where(padding[..., None], with_, xs)
+    return jnp.where(along(padding, xs), with_, xs)
 
 
 @every_case

@@ -6,7 +6,20 @@ import numpy as np
 import pytest
 
 import jaxgru
-from tests.cases import CELLS, LENGTHS, B, I, T, assert_close, assert_same, every_case, quick_jit, weighted
+from tests.cases import (
+    CELLS,
+    LENGTHS,
+    B,
+    I,
+    T,
+    along,
+    assert_close,
+    assert_same,
+    every_case,
+    head,
+    quick_jit,
+    weighted,
+)
 
 pytestmark = pytest.mark.usefixtures("x64")
 
@@ -19,8 +32,8 @@ def test_batch_equals_rows(case):
     for b in range(B):
         alone = case.scan(data.params, data.xs[:, b], jax.tree.map(lambda s, b=b: s[b], data.h0))
         assert_close(alone, (jax.tree.map(lambda s, b=b: s[b], final), ys[:, b]))
-    many = jnp.broadcast_to(data.xs[:, None, :, None], (T, 2, B, 1, I))
-    _, ys_many = case.scan(data.params, many, resets=jnp.zeros(many.shape[:-1], bool))
+    many = jnp.broadcast_to(data.xs[:, None, :, None], (T, 2, B, 1, *data.xs.shape[2:]))
+    _, ys_many = case.scan(data.params, many, resets=jnp.zeros(many.shape[:4], bool))
     assert_close(ys_many[:, 1, :, 0], case.scan(data.params, data.xs)[1])
 
 
@@ -61,7 +74,7 @@ def test_reverse_equals_flipping(case):
         flip[:length, b] = flip[:length, b][::-1]
 
     def flipped(x):
-        return jnp.take_along_axis(x, flip.reshape(T, B, *(1,) * (x.ndim - 2)), 0)
+        return jnp.take_along_axis(x, along(flip, x), 0)
 
     got = case.scan(data.params, data.xs, data.h0, lengths=LENGTHS, resets=data.resets, reverse=True)
     final, ys = case.scan(
@@ -91,20 +104,21 @@ def test_states(case):
         assert state.shape == (T, *last.shape)
         assert any(np.array_equal(state[t], last) for t in (0, T - 1))
     if case.layer == "alone":
-        assert_same(states, ys)
+        assert_same(head(states), ys)
         _, _, padded = case.scan(data.params, data.xs, data.h0, lengths=LENGTHS, states=True)
-        assert_same(padded[4:, 1], jnp.stack([padded[3, 1]] * 3))
-        assert_same(padded[:, 2], jnp.stack([data.h0[2]] * T))
+        for state, h0 in zip(jax.tree.leaves(padded), jax.tree.leaves(data.h0), strict=True):
+            assert_same(state[4:, 1], jnp.stack([state[3, 1]] * 3))
+            assert_same(state[:, 2], jnp.stack([h0[2]] * T))
 
 
 @pytest.mark.parametrize("reverse", [False, True])
-@pytest.mark.parametrize("name", ["gru-after-keeps", "rnn-tanh", "leaky"])
+@pytest.mark.parametrize("name", ["gru-after-keeps", "rnn-tanh", "leaky", "lstm", "zoneout", "min-gru"])
 def test_truncate_is_carrying_by_hand(name, reverse):
     """truncate=3 gives the gradient of windows of three whose carried state is stopped, also per ragged row."""
     cell = CELLS[name].cell
     params = jax.tree.map(lambda w: w.astype(jnp.float64), cell.init(jax.random.key(0)))
     xs = jax.random.normal(jax.random.key(1), (T, I), jnp.float64)
-    h0 = jnp.full((cell.hidden_size,), 0.3)
+    h0 = jax.tree.map(lambda s: jnp.full(s.shape, 0.3), cell.initial_state())
 
     def windows(p, xs, h):
         ys = []

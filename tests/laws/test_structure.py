@@ -11,7 +11,7 @@ import jaxgru
 from tests.cases import CELLS, VARIANTS, B, H, I, weighted
 
 T = 11  # a length that no other axis has
-PRODUCTS = {"dot_general", "dense", "weight_gradient"}
+PRODUCTS = {"dot_general", "dense", "weight_gradient", "conv_general_dilated"}
 
 
 def inner(value):
@@ -57,11 +57,11 @@ def loops(function, *args):
 def problem(name, **options):
     cell = CELLS[name].cell
     params = cell.init(jax.random.key(0))
-    xs = jnp.ones((T, B, I))
+    xs = jnp.ones((T, B, *cell.spatial_shape, I))
     return cell, params, xs, lambda p, xs: weighted(jaxgru.scan(cell, p, xs, **options))
 
 
-ONE_DOT = [name for name, laws in CELLS.items() if laws.dots]
+COUNTED = [name for name, laws in CELLS.items() if laws.dots is not None]
 
 
 MARKS = {
@@ -73,7 +73,7 @@ MARKS = {
 
 @pytest.mark.parametrize("marks", MARKS)
 @pytest.mark.parametrize("save", ["gates", "states"])
-@pytest.mark.parametrize("name", ONE_DOT)
+@pytest.mark.parametrize("name", COUNTED)
 def test_one_matmul_in_each_loop(name, save, marks):
     """One recurrent matmul (two for reset before) in each loop, and every weight's gradient outside."""
     _, params, xs, scalar = problem(name, backend=jaxgru.Sequential(save=save), **MARKS[marks])
@@ -82,9 +82,11 @@ def test_one_matmul_in_each_loop(name, save, marks):
     assert len(forward) == dots
     found, outside = loops(jax.grad(scalar, (0, 1)), params, xs)
     assert [len(products) for products in found] == [dots, dots]
-    weights = {w.shape for w in params if w is not None and w.ndim == 2}
+    weights = {w.shape for w in jax.tree.leaves(params) if w.ndim == 2}
     assert all(shape[0] == B for products in found for shape in products)
-    gradients = collections.Counter(shape for shape in outside if shape[0] in {I, H} and len(shape) == 2)
+    gradients = collections.Counter(
+        shape for shape in outside if shape[0] in {w[0] for w in weights} and len(shape) == 2
+    )
     assert sum(shape[1] for shape in gradients.elements()) == sum(shape[1] for shape in weights)
 
 
