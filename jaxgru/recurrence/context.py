@@ -100,4 +100,5 @@ class Context:
         t = jnp.arange(steps).reshape(-1, *(1,) * batch_axes)
         if self.reverse:
             t = (steps if self.lengths is None else self.lengths) - 1 - t
-        return (t > 0) & (t % self.truncate == 0)
+        cut = (t > 0) & (t % self.truncate == 0)
+        return cut if self.valid is None else cut & self.valid

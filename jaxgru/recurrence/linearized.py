@@ -82,8 +82,8 @@ def _loop(
 
     def body(h: PyTree, step: tuple[PyTree, Marks]) -> tuple[PyTree, tuple[PyTree, PyTree]]:
         a, (valid, reset, cut) = step
-        h = _where(reset, restart, h)
         h = _where(cut, lax.stop_gradient(h), h)
+        h = _where(reset, restart, h)
         a = held(cell, cell.project(params, a), valid) if plan.block is None else a
         new, gates = cell.transition(params, h, a)
         new = new if cell.holds or valid is None else _where(~valid, h, new)
@@ -125,8 +125,8 @@ def _loop_jvp(plan: Plan, saving: bool, primals: Any, tangents: Any) -> tuple[Pa
 
     def body(dh: PyTree, step: tuple[PyTree, PyTree, Any]) -> tuple[PyTree, PyTree]:
         coef, s, (reset, cut, idle) = step
-        dh = _select(reset, drestart, dh)
         dh = _select(cut, nothing, dh)
+        dh = _select(reset, drestart, dh)
         new = jax.tree.map(jnp.add, cell.tangent(params, coef, dh), s)
         new = _select(idle, dh, new)
         return new, new
@@ -149,8 +149,8 @@ def _before(
         return jnp.concatenate(parts) if len(after) else after
 
     prev = jax.tree.map(shift, h0, states)
-    prev = _where(marks.reset, restart, prev)
-    return _where(marks.cut, _zeros(prev) if zero_cut else lax.stop_gradient(prev), prev)
+    prev = _where(marks.cut, _zeros(prev) if zero_cut else lax.stop_gradient(prev), prev)
+    return _where(marks.reset, restart, prev)
 
 
 def _spread(mark: Array, states: PyTree) -> PyTree:

@@ -18,7 +18,7 @@ class Marks(NamedTuple):
     Attributes:
       valid: the step acts; where it does not, the state stays as it is.
       reset: the state returns to the initial one before the step acts.
-      cut: no gradient passes to the step before.
+      cut: no gradient passes to the step before; one to the state that a reset returns to does.
     """
 
     valid: Array | None = None

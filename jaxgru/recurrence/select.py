@@ -57,7 +57,9 @@ class Backend(Protocol):
 
 
 # Measured crossovers: docs/explanation/speed.md has the figures.
-NARROW = 32  # units of a state; so narrow, computing its gates again is cheaper than storing each step's
+NARROW = (
+    32  # units that one unit reads; with so few, computing gates again is cheaper than storing each step's
+)
 WHOLE = 8 * 2**20  # bytes of projected inputs that are written and read in one go
 BLOCK = 4 * 2**20  # bytes of them in a block, where all are more
 FEWEST = 8  # steps in a block, however many bytes they have
@@ -108,9 +110,11 @@ def _choose(cell: Cell, params: PyTree, inputs: PyTree) -> Choice:
         block = _divisor(length, max(BLOCK * length // total, FEWEST))
         reason = f"the inputs are projected in blocks: all at once they would take {total / 2**20:.0f} MiB"
         return Choice(Sequential(block=block), reason)
-    if cell.hidden_size <= NARROW:
+    w: Any = cell.recurrent(params)
+    units = 0 if w is None else math.prod(getattr(w, "weight", w).shape[:-1])  # of a mask, the matrix
+    if units <= NARROW:
         reason = (
-            f"at {cell.hidden_size} units the derivative computes the gates again faster than it reads them"
+            f"at {units} units for one to read the derivative computes gates again faster than it loads them"
         )
         return Choice(Sequential(save="states"), reason)
     return Choice(Sequential(), "the inputs are projected at once, and the derivative keeps the gates")

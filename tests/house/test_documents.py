@@ -7,6 +7,9 @@ from typing import Any
 
 import pytest
 
+from tests.cases import CELLS
+from tests.leaky import Leaky
+
 ROOT = Path(__file__).parents[2]
 PAGES = [ROOT / "README.md", ROOT / "CONTRIBUTING.md", *sorted((ROOT / "docs").rglob("*.md"))]
 BLOCK = re.compile(r"^```python\n(.*?)^```$", re.MULTILINE | re.DOTALL)
@@ -43,3 +46,12 @@ def test_a_wrong_output_is_noticed() -> None:
 def test_a_later_block_sees_an_earlier_one() -> None:
     blocks = ["x = 2", ">>> x\n2\n>>> y = 3", "assert y == 3"]
     run("and\n".join(f"```python\n{block}\n```\n" for block in blocks), "right")
+
+
+def test_the_cell_to_copy_is_the_one_that_the_laws_hold() -> None:
+    """What CONTRIBUTING.md shows is, word for word, a cell of the tests' table."""
+    source = (ROOT / "tests" / "leaky.py").read_text(encoding="utf-8")
+    _, cell = source.split("\n\n\n", 1)
+    cell, _ = cell.split("\n\n\ndef leaky_step", 1)
+    assert cell in (ROOT / "CONTRIBUTING.md").read_text(encoding="utf-8")
+    assert isinstance(CELLS["leaky"].cell, Leaky)

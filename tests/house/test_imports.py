@@ -64,6 +64,20 @@ def test_imports_go_only_downwards(path: Path) -> None:
     assert not upwards
 
 
+SHARED = {"__init__", "base", "dense", "gated", "initializers"}  # what cells are made of
+
+
+@pytest.mark.parametrize("path", sorted((LIBRARY / "cells").glob("*.py")), ids=name_of)
+def test_no_cell_imports_another(path: Path) -> None:
+    """A cell's file is all there is of it; what cells share does not know them."""
+    modules = {
+        node.module.split(".")[2]
+        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8")))
+        if isinstance(node, ast.ImportFrom) and (node.module or "").startswith("jaxgru.cells.")
+    }
+    assert modules <= SHARED
+
+
 def test_an_upward_import_is_noticed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(sys.modules[__name__], "LIBRARY", tmp_path)
     module = tmp_path / "cells" / "gru.py"

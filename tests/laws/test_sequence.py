@@ -142,7 +142,7 @@ def test_truncate_is_carrying_by_hand(name, reverse):
 
     want, _ = first_and_second(by_hand)
     assert_close(first_and_second(ours), first_and_second(by_hand), 1e-12)
-    padded = jnp.concatenate([xs, jnp.full((2, I), jnp.nan)])
+    padded = jnp.concatenate([xs, jnp.full((5, I), jnp.nan)])  # where another window would begin
     ragged = quick_jit(jax.grad(lambda p: ours(p, padded, h0, lengths=T)))(params)
     assert_close(ragged, want[0])
 
@@ -163,3 +163,19 @@ def test_dropout_falls_between_layers():
     assert_same(jaxgru.scan(bare, params, xs, key=jax.random.key(1)), jaxgru.scan(bare, params, xs))
     assert_same(jaxgru.scan(net, params, xs, key=jax.random.key(1))[1], ys)
     assert (jaxgru.scan(net, params, xs, key=jax.random.key(2))[1] != ys).any()
+
+
+def test_a_window_that_begins_with_a_reset_reaches_the_learned_state():
+    """Truncation stops gradients to the step before, not to the initial state that a reset returns to."""
+    cell = jaxgru.LearnedState(jaxgru.GRU(I, 4))
+    params = cell.init(jax.random.key(0))
+    xs, resets = jnp.ones((6, I)), jnp.zeros(6, bool).at[3].set(True)
+
+    def last(params):
+        return jaxgru.scan(cell, params, xs, resets=resets, truncate=3)[0].sum()
+
+    def by_hand(params):
+        return jaxgru.scan(cell, params, xs[3:])[0].sum()
+
+    assert_close(jax.grad(last)(params), jax.grad(by_hand)(params))
+    assert jax.grad(last)(params).state.all()

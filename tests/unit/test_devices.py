@@ -1,5 +1,7 @@
 """What is done to a cell while it is trained: each device does what its paper says, and nothing without its noise."""
 
+import itertools
+
 import jax
 import jax.numpy as jnp
 import numpy as np
@@ -10,6 +12,7 @@ from jaxgru import (
     GRU,
     LSTM,
     RNN,
+    SRU,
     ConvGRU,
     DropConnect,
     LayerNorm,
@@ -33,6 +36,7 @@ CELLS = {
     "layer-norm": LayerNorm(GRU(I, H)),
     "conv": ConvGRU(I, H, spatial_shape=(3,)),
 }
+WITHOUT_MATRIX = {"sru": SRU(I, H), "min-gru": MinGRU(I, H)}
 DEVICES = {
     "zoneout": Zoneout,
     "input": lambda cell, rate: VariationalDropout(cell, input=rate),
@@ -50,11 +54,16 @@ def inputs(cell):
     return XS if not cell.spatial_shape else jnp.broadcast_to(XS[:, :, None], (T, B, 3, I))
 
 
-@pytest.mark.parametrize("device", DEVICES)
-@pytest.mark.parametrize("name", CELLS)
+@pytest.mark.parametrize(
+    ("name", "device"),
+    [
+        *itertools.product(CELLS, DEVICES),
+        *itertools.product(WITHOUT_MATRIX, ["zoneout", "input", "output"]),
+    ],
+)
 def test_a_rate_of_zero_is_the_plain_cell(name, device):
     """Bit for bit, with or without a key."""
-    plain = CELLS[name]
+    plain = {**CELLS, **WITHOUT_MATRIX}[name]
     cell = DEVICES[device](plain, 0.0)
     params = cell.init(KEY)
     want = jaxgru.scan(plain, params.cell if hasattr(params, "state") else params, inputs(plain))
