@@ -232,8 +232,8 @@ def conv_gru_step(
       >>> conv_gru_step(params, np.ones((4, 2)), np.ones((4, 1)))[0]
       array([0.5, 0.5])
     """
-    w_x, w_h, b_x, b_h = (0.0 if p is None else np.asarray(p, np.float64) for p in params)
     hidden = h.shape[-1]
+    w_x, w_h, b_x, b_h = (np.zeros(3 * hidden) if p is None else np.asarray(p, np.float64) for p in params)
 
     def convolved(v: Array, w: Array) -> Array:
         out = np.zeros((*v.shape[:-1], w.shape[-1]))
@@ -249,8 +249,7 @@ def conv_gru_step(
     u_r, u_z, u_n = np.split(convolved(h, w_h) + b_h, 3, -1)
     r, z = sigmoid(a_r + u_r), sigmoid(a_z + u_z)
     if reset == "before":
-        b_n = b_h[2 * hidden :] if np.ndim(b_h) else 0.0
-        n = np.tanh(a_n + convolved(r * h, w_h[..., 2 * hidden :]) + b_n)
+        n = np.tanh(a_n + convolved(r * h, w_h[..., 2 * hidden :]) + b_h[2 * hidden :])
     else:
         n = np.tanh(a_n + r * u_n)
     return (1 - z) * n + z * h if update == "keeps" else (1 - z) * h + z * n

@@ -5,7 +5,7 @@ from __future__ import annotations
 import importlib
 from typing import Any
 
-_MODULES = ("linen",)
+_MODULES = ("linen", "nnx")
 
 
 def __getattr__(name: str) -> Any:

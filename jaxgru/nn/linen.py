@@ -1,290 +1,230 @@
-"""GRU layers as a Flax module: Flax's own parameters, run by `jaxgru.scan`."""
+"""Recurrent cells and layers as modules of linen: Flax's own parameters, run by `jaxgru.scan`."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import KW_ONLY
-from typing import Any
+from typing import Any, ClassVar
 
 import flax.linen as nn
 import jax
 import jax.numpy as jnp
 from flax.core import unfreeze
-from flax.linen.recurrent import flip_sequences
+from flax.linen.recurrent import DenseParams
 from jax import Array
 
 from jaxgru import checks
-from jaxgru.cells import gru as core
-from jaxgru.layers.bidirectional import Bidirectional, Both
+from jaxgru.cells import gru, lstm, min_gru
+from jaxgru.cells.base import Cell
 from jaxgru.layers.stack import Stack
-from jaxgru.nn.linen_cell import GRUCell, fused, input_size, shapes
-from jaxgru.recurrence.scan import scan
-from jaxgru.recurrence.select import AUTO, Backend
-
-__all__ = ["GRU", "GRUCell"]
+from jaxgru.nn import layers
+from jaxgru.nn.common import BIAS, KERNEL, RECURRENT, Plain, Step, drawn, fused, named
 
 PyTree = Any
 
 
-class GRU(nn.Module):
-    """GRU layers over whole sequences: stands where `nn.RNN(nn.GRUCell(features))` stood.
+class LinenCell(Step, nn.Module):
+    """What the cells of this module have in common: see `jaxgru.nn.common.Step`."""
 
-    The parameters are Flax's own: {'cell': {'ir': …}} for the first layer, 'cell_1', 'cell_2', … for those
-    above it, and each name with '_reverse' for its backward direction. So one layer takes the variables of
-    `nn.RNN(nn.GRUCell(features))` as they are, and gives the same numbers.
+    # The layers that Flax's cell is made of are called 'i' + gate and 'h' + gate; gates stand as the core has them.
+    gates: ClassVar[Sequence[str]]
+    biased: ClassVar[Sequence[str]]
 
-    The carry is an array (*B, H) for one layer and a tuple of such for several; in a bidirectional layer, a
-    pair (forward, backward) stands for the array.
+    def __post_init__(self) -> None:
+        """Refuse what the recurrence does not compute."""
+        self._check()
+        super().__post_init__()
+
+    __call__ = Step.__call__
+
+    @nn.compact
+    def weights(self: Any, cell: Cell) -> Any:
+        """The parameters as the core has them."""
+        sides = {"i": (cell.input_size, self.kernel_init), "h": (self.features, self.recurrent_kernel_init)}
+        dense = {}
+        for side, (width, init) in sides.items():
+            for name in (side + gate for gate in self.gates):
+                fields = {"use_bias": name in self.biased, "param_dtype": self.param_dtype, "name": name}
+                layer = DenseParams(self.features, kernel_init=init, bias_init=self.bias_init, **fields)
+                dense[name] = layer(jnp.zeros(width))
+        return fused(cell, dense)
+
+
+class GRUCell(LinenCell, nn.GRUCell):
+    """One step of a GRU, with the fields of `flax.linen.GRUCell`: see `jaxgru.nn.common.Step`.
+
+    Example:
+      >>> cell, x = GRUCell(features=5), jnp.ones((2, 3))
+      >>> carry = cell.initialize_carry(jax.random.key(0), x.shape)
+      >>> variables = cell.init(jax.random.key(1), carry, x)
+      >>> carry, y = cell.apply(variables, carry, x)
+      >>> y.shape
+      (2, 5)
+    """
+
+    core = gru.GRU
+    gates, biased = "rzn", ("ir", "iz", "in", "hn")
+
+
+class LSTMCell(LinenCell, nn.LSTMCell):
+    """One step of an LSTM, with the fields of `flax.linen.LSTMCell` and `OptimizedLSTMCell`; its carry is (c, h)."""
+
+    core = lstm.LSTM
+    gates, biased = "ifgo", ("hi", "hf", "hg", "ho")
+
+
+class SimpleCell(Plain, LinenCell, nn.SimpleCell):
+    """One step of a plain recurrent unit, with the fields of `flax.linen.SimpleCell`; activation_fn may be relu."""
+
+    gates, biased = ("",), ("i",)
+
+
+class LinenLayers(layers.Layers, nn.Module):
+    """What the layers of this module have in common, with all of `jaxgru.nn.layers.Layers`.
 
     Args:
       features: H, the width of each layer's state and, in each direction, of its outputs.
-      num_layers: how many layers stand above one another.
-      bidirectional: whether each layer runs in both directions, with their outputs side by side.
-      dropout: the rate at which outputs of every layer but the last are zeroed unless `deterministic`.
-      deterministic: whether there is no dropout; else it draws from the rng 'dropout'.
-      time_major: whether sequences are (T, *B, …) instead of (*B, T, …).
-      reverse: whether each row's valid part is processed from its end to its start.
-      keep_order: whether `reverse` returns outputs in the order of the inputs, instead of as processed.
-      return_carry: whether to return (carry, outputs) instead of the outputs alone.
-      kernel_init: draws each kernel (I, H).
-      recurrent_kernel_init: draws each kernel (H, H).
-      bias_init: draws each bias (H,).
-      dtype: of the matmuls and outputs; None means what inputs and parameters promote to. In half precision
-        gates and carry are float32.
-      param_dtype: of the parameters.
-      backend: how the recurrence is computed, e.g. `jaxgru.Chunked(32)`.
+      kernel_init: draws each kernel for the inputs, as wide as they are: (I, …).
+      recurrent_kernel_init: draws each kernel for the state, (H, …).
+      bias_init: draws each vector.
 
     Raises:
       TypeError, ValueError: an argument of another type, or outside its choices.
-
-    Example:
-      >>> layer = GRU(5, num_layers=2, dropout=0.1)
-      >>> xs = jnp.ones((2, 7, 3))
-      >>> variables = layer.init(jax.random.key(0), xs)
-      >>> layer.apply(variables, xs, deterministic=False, rngs={"dropout": jax.random.key(1)}).shape
-      (2, 7, 5)
-
-    Cost: that of `jaxgru.scan` over the same layers.
-
-    Differs from: `nn.RNN` calls `lengths` seq_lengths and leaves what it computed in the padding, where these
-      outputs are zero; its carry has the dtype of the parameters, and in half precision its outputs too.
-      `nn.Bidirectional` ignores `reverse`; here it flips the sequence for both directions.
     """
 
     features: int
     _: KW_ONLY
-    num_layers: int = 1
-    bidirectional: bool = False
-    dropout: float = 0.0
-    deterministic: bool = True
-    time_major: bool = False
-    reverse: bool = False
-    keep_order: bool = False
-    return_carry: bool = False
-    kernel_init: Callable[..., Any] = nn.initializers.lecun_normal()
-    recurrent_kernel_init: Callable[..., Any] = nn.initializers.orthogonal()
-    bias_init: Callable[..., Any] = nn.initializers.zeros_init()
-    dtype: Any = None
-    param_dtype: Any = jnp.float32
-    backend: Backend = AUTO
+    kernel_init: Callable[..., Any] = KERNEL
+    recurrent_kernel_init: Callable[..., Any] = RECURRENT
+    bias_init: Callable[..., Any] = BIAS
+
+    # The module with Flax's parameters of one cell, where Flax has the cell.
+    flax_cell: ClassVar[Callable[..., Any] | None] = None
 
     def __post_init__(self) -> None:
         """Refuse wrong arguments before there are inputs."""
-        checks.size("features", self.features)
-        checks.size("num_layers", self.num_layers)
-        checks.flag("bidirectional", self.bidirectional)
-        checks.rate("dropout", self.dropout)
+        self._check()
         super().__post_init__()
 
+    __call__ = layers.Layers.__call__
+
     @nn.compact
-    def __call__(
-        self,
-        inputs: Array,
-        initial_carry: PyTree = None,
-        *,
-        lengths: Array | None = None,
-        resets: Array | None = None,
-        deterministic: bool | None = None,
-        time_major: bool | None = None,
-        reverse: bool | None = None,
-        keep_order: bool | None = None,
-        return_carry: bool | None = None,
-    ) -> Any:
-        """Runs the layers over sequences.
+    def weights(self, model: Stack) -> list[PyTree]:
+        """The parameters as the core has them."""
+        inits = {name: getattr(self, name) for name in ("kernel_init", "recurrent_kernel_init", "bias_init")}
 
-        Args:
-          inputs: (*B, T, I), or (T, *B, I) if time_major; any number of batch axes, none included.
-          initial_carry: the carry before the first step, formed like the one that is returned; None: zeros.
-          lengths: (*B,) int in [0, T]. Steps past a row's length leave its carry alone, their outputs are
-            zero, and whatever stands there, NaN included, touches nothing.
-          resets: (*B, T) bool, or (T, *B) if time_major. Where True, the carry is zero before the step acts.
-          deterministic: overrides the field of this name, if given.
-          time_major: likewise.
-          reverse: likewise.
-          keep_order: likewise.
-          return_carry: likewise.
+        def read(name: str, cell: Cell) -> Any:
+            if self.flax_cell is not None:
+                held = self.flax_cell(self.features, param_dtype=self.param_dtype, name=name, **inits)
+                return held.weights(cell)
+            return named(
+                cell,
+                self.param(name, lambda key: drawn(cell, inits, iter(jax.random.split(key, 4)).__next__)),
+            )
 
-        Returns:
-          outputs (*B, T, H), or (T, *B, H) if time_major; 2 H wide if bidirectional. With return_carry,
-          (carry, outputs), where the carry is the one after each row's last processed step.
-
-        Raises:
-          TypeError, ValueError: an argument of another type, dtype or shape.
-        """
-        deterministic = self._option("deterministic", deterministic)
-        time_major = self._option("time_major", time_major)
-        reverse = self._option("reverse", reverse)
-        keep_order = self._option("keep_order", keep_order)
-        return_carry = self._option("return_carry", return_carry)
-        xs, resets = _time_first(inputs, lengths, resets, time_major=time_major)
-        model = self._model(xs.shape[-1])
-        params = self._gather(model, lambda name, width: self._cell(name).weights(width))
-        h0 = None if initial_carry is None else self._initial_state(model, params, xs, initial_carry)
-        noisy = not deterministic and self.dropout > 0 and self.num_layers > 1
-        key = self.make_rng("dropout") if noisy else None
-        final, ys = scan(
-            model,
-            params,
-            xs,
-            h0,
-            lengths=lengths,
-            resets=resets,
-            reverse=reverse,
-            key=key,
-            backend=self.backend,
-        )[:2]
-        if reverse and not keep_order:
-            ys = _as_processed(ys, lengths)
-        ys = ys if time_major else jnp.moveaxis(ys, 0, -2)
-        carry = final[0] if self.num_layers == 1 else final
-        return (carry, ys) if return_carry else ys
+        return self._gather(model, read)
 
     @nn.nowrap
-    def to_core(self, variables: Mapping[str, Any]) -> tuple[Stack, list[PyTree]]:
+    def to_core(
+        self, variables: Mapping[str, Any], spatial_shape: tuple[int, ...] = ()
+    ) -> tuple[Stack, list[PyTree]]:
         """The model and the parameters with which `jaxgru.scan`, which is time-major, computes the same.
 
         The model is a `Stack`, also for one layer. `reverse` and `backend` stay arguments of `scan`.
 
         Args:
           variables: this layer's, as `init` gives them; out of a larger model's, {'params': its part}.
+          spatial_shape: the inputs' grid, for a `ConvGRU`.
 
         Returns:
-          A `Stack` of `jaxgru.GRU` or of `jaxgru.Bidirectional`, and its parameters.
+          A `Stack` of cells or of `jaxgru.Bidirectional`, and its parameters.
 
         Raises:
           ValueError: variables of another structure, or shape, than this layer's.
 
         Example:
+          >>> import jaxgru
           >>> layer, xs = GRU(5), jnp.ones((2, 7, 3))
           >>> variables = layer.init(jax.random.key(0), xs)
           >>> model, params = layer.to_core(variables)
-          >>> final, ys = scan(model, params, xs.swapaxes(0, 1))
+          >>> final, ys = jaxgru.scan(model, params, xs.swapaxes(0, 1))
           >>> bool((ys.swapaxes(0, 1) == layer.apply(variables, xs)).all())
           True
         """
         tree: Any = unfreeze(nn.meta.unbox(variables))
-        cells = tree.get("params") if isinstance(tree, Mapping) else None
-        names = sorted(name for layer in self._names() for name in layer)
-        if not isinstance(cells, Mapping) or sorted(cells) != names:
-            got = (
-                sorted(cells) if isinstance(cells, Mapping) else f"a {type(variables).__name__} without them"
-            )
+        try:
+            cell = tree["params"]["cell"]
+            # The kernels for the inputs are those that begin with i; each has a row for each of their units.
+            kernel = cell["w_x"] if "w_x" in cell else next(cell[k]["kernel"] for k in cell if k[0] == "i")
+            model = self._model(kernel.shape[-2], spatial_shape)
+        except (AttributeError, IndexError, KeyError, StopIteration, TypeError) as error:
             raise ValueError(
-                f"variables must hold under 'params' this layer's cells {names}, got {got}; "
-                "out of a larger model's, give {'params': this layer's part}"
-            )
-
-        def read(name: str, width: int) -> core.GRUParams:
-            checks.same_tree(f"variables['params'][{name!r}]", cells[name], shapes(width, self.features))
-            return fused(cells[name])
-
-        model = self._model(input_size("variables['params']['cell']", cells["cell"]))
-        return model, self._gather(model, read)
+                "variables must be this layer's, {'params': {'cell': …}}, got shapes "
+                f"{jax.tree.map(jnp.shape, tree)}; out of a larger model's, give {{'params': this layer's part}}"
+            ) from error
+        own = jax.eval_shape(lambda: nn.meta.unbox(self.init(jax.random.key(0), model, method="weights")))
+        checks.same_tree("variables['params']", tree["params"], own["params"])
+        params: Any = self.apply({"params": tree["params"]}, model, method="weights")
+        return model, params
 
     @nn.nowrap
-    def _option(self, name: str, given: bool | None) -> bool:
-        """What the call says, or else the field."""
-        value = getattr(self, name) if given is None else given
-        checks.flag(name, value)
-        return bool(value)
-
-    @nn.nowrap
-    def _names(self) -> list[list[str]]:
-        """The names of each layer's cells, one for each direction."""
-        stems = ["cell", *(f"cell_{i}" for i in range(1, self.num_layers))]
-        ends = ["", "_reverse"] if self.bidirectional else [""]
-        return [[stem + end for end in ends] for stem in stems]
-
-    @nn.nowrap
-    def _cell(self, name: str) -> GRUCell:
-        return GRUCell(
-            self.features,
-            kernel_init=self.kernel_init,
-            recurrent_kernel_init=self.recurrent_kernel_init,
-            bias_init=self.bias_init,
-            param_dtype=self.param_dtype,
-            name=name,
-        )
-
-    @nn.nowrap
-    def _core(self, input_size: int) -> core.GRU:
-        return core.GRU(input_size, self.features, dtype=self.dtype, param_dtype=self.param_dtype)
-
-    @nn.nowrap
-    def _model(self, input_size: int) -> Stack:
-        layers: list[core.GRU | Bidirectional] = []
-        for _ in range(self.num_layers):
-            cell = self._core(layers[-1].output_size if layers else input_size)
-            layers.append(Bidirectional(cell) if self.bidirectional else cell)
-        return Stack(layers, self.dropout)
-
-    @nn.nowrap
-    def _gather(self, model: Stack, read: Callable[[str, int], core.GRUParams]) -> list[PyTree]:
-        """The model's parameters; `read` gives one cell's, from its name and the width of its inputs."""
-        params: list[PyTree] = []
-        for names, layer in zip(self._names(), model.layers, strict=True):
-            each = [read(name, layer.input_size) for name in names]
-            params.append(Both(*each) if self.bidirectional else each[0])
-        return params
-
-    @nn.nowrap
-    def _initial_state(self, model: Stack, params: PyTree, xs: Array, carry: PyTree) -> PyTree:
-        """The model's state from an initial carry, in which a pair may be a plain tuple."""
-
-        def plain(tree: PyTree) -> PyTree:
-            return jax.tree.map(
-                lambda node: tuple(node) if isinstance(node, Both) else node,
-                tree,
-                is_leaf=lambda node: isinstance(node, Both),
-            )
-
-        like = model.initial_state(xs.shape[1:-1])
-        expected = like[0] if self.num_layers == 1 else like
-        checks.same_tree("initial_carry", plain(carry), plain(expected), " for this layer and these inputs")
-        cell = self._core(xs.shape[-1])
-        carry = cell.cast_state(carry, cell.compute_dtype(params, xs), "initial_carry")
-        return jax.tree.unflatten(jax.tree.structure(like), jax.tree.leaves(carry))
+    def _dropout_key(self) -> Array:
+        return self.make_rng("dropout")
 
 
-def _time_first(
-    inputs: Array, lengths: Array | None, resets: Array | None, *, time_major: bool
-) -> tuple[Array, Array | None]:
-    """Inputs and resets as `scan` wants them, and errors that name axes as the caller sees them."""
-    inputs = checks.floating("inputs", inputs)
-    if inputs.ndim < 2:
-        axes = "(T, *B, I)" if time_major else "(*B, T, I)"
-        raise ValueError(f"inputs must have shape {axes}, got {checks.axes(inputs.shape)}")
-    xs = inputs if time_major else jnp.moveaxis(inputs, -2, 0)
-    if lengths is not None:
-        lengths = checks.array("lengths", lengths)
-        checks.shape("lengths", lengths, xs.shape[1:-1], " like the batch axes of inputs")
-    if resets is not None:
-        resets = checks.array("resets", resets)
-        checks.shape("resets", resets, inputs.shape[:-1], " like the leading axes of inputs")
-        resets = resets if time_major else jnp.moveaxis(resets, -1, 0)
-    return xs, resets
+class GRU(LinenLayers):
+    """GRU layers: stand where `nn.RNN(nn.GRUCell(features))` stood. For fields and calls see `LinenLayers`.
+
+    Example:
+      >>> layer, xs = GRU(5, num_layers=2, dropout=0.1), jnp.ones((2, 7, 3))
+      >>> variables = layer.init(jax.random.key(0), xs)
+      >>> layer.apply(variables, xs, deterministic=False, rngs={"dropout": jax.random.key(1)}).shape
+      (2, 7, 5)
+    """
+
+    core = gru.GRU
+    flax_cell = GRUCell
 
 
-def _as_processed(ys: Array, lengths: Array | None) -> Array:
-    """Outputs that stand in the order of the inputs, in the order in which reversed time went."""
-    if lengths is not None:
-        lengths = jnp.clip(jnp.asarray(lengths).astype(jnp.int32), 0, len(ys))
-    return flip_sequences(ys, lengths, num_batch_dims=ys.ndim - 2, time_major=True)
+class LSTM(LinenLayers):
+    """LSTM layers: stand where `nn.RNN` stood around `nn.LSTMCell(features)` or `nn.OptimizedLSTMCell(features)`.
+
+    Example:
+      >>> layer, xs = LSTM(5, return_carry=True), jnp.ones((2, 7, 3))
+      >>> (c, h), ys = layer.apply(layer.init(jax.random.key(0), xs), xs)
+      >>> bool((h == ys[:, -1]).all())
+      True
+    """
+
+    core = lstm.LSTM
+    flax_cell = LSTMCell
+
+
+class RNN(layers.RNN, LinenLayers):
+    """Plain recurrent layers: stand where `nn.RNN(nn.SimpleCell(features))` stood; see `jaxgru.nn.layers.RNN`."""
+
+    flax_cell = SimpleCell
+
+
+class SRU(layers.SRU, LinenLayers):
+    """Layers of simple recurrent units, with the parameters of `jaxgru.SRU`; see `jaxgru.nn.layers.SRU`.
+
+    Example:
+      >>> layer = SRU(5, variant="2018")
+      >>> jax.tree.map(jnp.shape, layer.init(jax.random.key(0), jnp.ones((2, 7, 3))))
+      {'params': {'cell': {'b_x': (10,), 'v': (10,), 'w_x': (3, 20)}}}
+    """
+
+
+class MinGRU(LinenLayers):
+    """Layers of minimal GRUs, with the parameters of `jaxgru.MinGRU`."""
+
+    core = min_gru.MinGRU
+
+
+class ConvGRU(layers.ConvGRU, LinenLayers):
+    """Layers of convolutional GRUs, with the parameters of `jaxgru.ConvGRU`; see `jaxgru.nn.layers.ConvGRU`.
+
+    Example:
+      >>> layer, xs = ConvGRU(5), jnp.ones((2, 7, 8, 8, 3))
+      >>> layer.apply(layer.init(jax.random.key(0), xs), xs).shape
+      (2, 7, 8, 8, 5)
+    """

@@ -5,25 +5,32 @@ from typing import Any
 
 import flax
 import flax.linen as nn
+import jax
 import jax.numpy as jnp
 import pytest
 
-from jaxgru.nn.linen import GRU, GRUCell
+import jaxgru
+from jaxgru.nn.linen import GRU, LSTM, RNN, SRU, ConvGRU, GRUCell, LSTMCell, MinGRU, SimpleCell
 from tests.unit.linen_cases import CARRY, VARIABLES, XS, H, draw
 
+GRID = jnp.ones((2, 5, 3, 3, 3))
 ONE, TWO, BOTH = GRU(H), GRU(H, num_layers=2), GRU(H, bidirectional=True)
 FLOATS = "must have a floating dtype, got int32; convert it, e.g. "
 THESE = "for this layer and these inputs"
-OTHERS = "flax.linen.GRUCell takes others"
-CELLS = "variables must hold under 'params' this layer's cells"
+OTHERS = "jaxgru computes nothing else, Flax's own cell does"
+LAYER = "variables must be this layer's, {'params': {'cell': …}}, got shapes"
 PART = "out of a larger model's, give {'params': this layer's part}"
+PAIR = CARRY, CARRY
 
 
 def call(module: nn.Module, *args: Any, **options: Any) -> Callable[[], Any]:
     if isinstance(module, GRUCell):
         variables = {"params": VARIABLES["params"]["cell"]}
+    elif isinstance(module, LSTMCell):
+        variables = draw(module, PAIR, XS[:, 0])
     else:
-        variables = draw(GRU(H, num_layers=module.num_layers, bidirectional=module.bidirectional), XS)
+        same = {"num_layers": module.num_layers, "bidirectional": module.bidirectional}
+        variables = draw(type(module)(H, **same), GRID if isinstance(module, ConvGRU) else XS)
     return lambda: module.apply(variables, *args, **options)
 
 
@@ -115,12 +122,12 @@ WRONG: list[tuple[Callable[[], Any], type[Exception], str]] = [
     (
         lambda: GRUCell(H, activation_fn=nn.relu),
         ValueError,
-        f"activation_fn must be nn.tanh, the only one that jaxgru computes, got {nn.relu!r}; {OTHERS}",
+        f"activation_fn must be Flax's tanh, got {nn.relu!r}: {OTHERS}",
     ),
     (
         lambda: GRUCell(H, gate_fn=nn.hard_sigmoid),
         ValueError,
-        f"gate_fn must be nn.sigmoid, the only one that jaxgru computes, got {nn.hard_sigmoid!r}; {OTHERS}",
+        f"gate_fn must be Flax's sigmoid, got {nn.hard_sigmoid!r}: {OTHERS}",
     ),
     (
         lambda: GRUCell(H, param_dtype="int8"),
@@ -134,24 +141,99 @@ WRONG: list[tuple[Callable[[], Any], type[Exception], str]] = [
     ),
     (call(GRUCell(H), CARRY, jnp.ones(())), ValueError, "inputs must have shape (*B, I), got ()"),
     (
-        lambda: ONE.to_core({"params": {"GRU_0": VARIABLES["params"]}}),
+        lambda: LSTMCell(H, activation_fn=nn.gelu),
         ValueError,
-        f"{CELLS} ['cell'], got ['GRU_0']; {PART}",
+        f"activation_fn must be Flax's tanh, got {nn.gelu!r}: {OTHERS}",
     ),
     (
-        lambda: TWO.to_core(VARIABLES["params"]),
+        lambda: SimpleCell(H, activation_fn=nn.gelu),
         ValueError,
-        f"{CELLS} ['cell', 'cell_1'], got a dict without them; {PART}",
+        f"activation_fn must be Flax's tanh or relu, got {nn.gelu!r}: {OTHERS}",
     ),
+    (
+        lambda: RNN(H, activation_fn=nn.softplus),
+        ValueError,
+        f"activation_fn must be Flax's tanh or relu, got {nn.softplus!r}: {OTHERS}",
+    ),
+    (lambda: SimpleCell(H, residual=True), ValueError, f"residual must be False, got True: {OTHERS}"),
+    (
+        call(LSTMCell(H), CARRY, XS[:, 0]),
+        ValueError,
+        (
+            "carry has another structure than it must have for inputs (2, 3): missing carry[0], carry[1]; "
+            "unexpected carry"
+        ),
+    ),
+    (
+        call(LSTMCell(H), (CARRY, CARRY[:1]), XS[:, 0]),
+        ValueError,
+        "carry[1] must have shape (2, 4) for inputs (2, 3), got (1, 4)",
+    ),
+    (
+        call(LSTM(H), XS, CARRY),
+        ValueError,
+        (
+            f"initial_carry has another structure than it must have {THESE}: "
+            "missing initial_carry[0], initial_carry[1]; unexpected initial_carry"
+        ),
+    ),
+    (
+        call(SRU(H), XS, (CARRY, CARRY, CARRY)),
+        ValueError,
+        (
+            f"initial_carry has another structure than it must have {THESE}: "
+            "missing nothing; unexpected initial_carry[2]"
+        ),
+    ),
+    (call(SRU(H, variant="2019"), XS), ValueError, "variant must be '2017' or '2018', got '2019'"),
+    (
+        lambda: SRU(H, variant="2018", backend=jaxgru.Associative()).init(jax.random.key(0), XS),
+        NotImplementedError,
+        "SRU(3, 4, variant='2018') is not linear in its state, as Associative() needs it: use Sequential()",
+    ),
+    (
+        call(ConvGRU(H), jnp.ones((5, 3, 3, 3))[0]),
+        ValueError,
+        "inputs must have shape (*B, T, S1, S2, I), got (3, 3, 3)",
+    ),
+    (
+        call(ConvGRU(H), GRID, lengths=jnp.ones((2, 5), int)),
+        ValueError,
+        "lengths must have shape (2,) like the batch axes of inputs, got (2, 5)",
+    ),
+    (
+        call(ConvGRU(H), GRID, CARRY),
+        ValueError,
+        f"initial_carry must have shape (2, 3, 3, 4) {THESE}, got (2, 4)",
+    ),
+    (
+        call(ConvGRU(H, kernel_size=3), GRID),
+        TypeError,
+        "kernel_size must be a tuple of ints such as (8,), got 3",
+    ),
+    (
+        lambda: ONE.to_core({"params": {"GRU_0": {"cell": {"w": CARRY}}}}),
+        ValueError,
+        f"{LAYER} {{'params': {{'GRU_0': {{'cell': {{'w': (2, 4)}}}}}}}}; {PART}",
+    ),
+    (lambda: TWO.to_core({"cell": CARRY}), ValueError, f"{LAYER} {{'cell': (2, 4)}}; {PART}"),
     (
         lambda: ONE.to_core({"params": {"cell": {}}}),
         ValueError,
-        "variables['params']['cell'] must be a GRU cell's {'ir': {'kernel': (I, H), …}, …}, got {}",
+        f"{LAYER} {{'params': {{'cell': {{}}}}}}; {PART}",
     ),
     (
         lambda: GRU(8).to_core(VARIABLES),
         ValueError,
         "variables['params']['cell']['hn']['bias'] must have shape (8,), got (4,)",
+    ),
+    (
+        lambda: MinGRU(H).to_core({"params": {"cell": {"w_x": jnp.ones((3, 8))}}}),
+        ValueError,
+        (
+            "variables['params'] has another structure than it must have: "
+            "missing variables['params']['cell']['b_x']; unexpected nothing"
+        ),
     ),
 ]
 
