@@ -145,13 +145,13 @@ def lstm_step(params: PyTree, state: tuple[Array, Array], x: Array) -> tuple[Arr
       >>> lstm_step(params, (np.zeros(2), np.ones(2)), np.ones(3))[1]
       array([0.5, 0.5])
     """
-    w_x, w_h, b_x, b_h, w_p = (None if p is None else np.asarray(p, np.float64) for p in params)
+    w_x, w_h, b_x, b_h, w_p = (0.0 if p is None else np.asarray(p, np.float64) for p in params)
     h, c = state
-    u = np.asarray(x, np.float64) @ w_x + h @ w_h + sum(b for b in (b_x, b_h) if b is not None)
+    u = np.asarray(x, np.float64) @ w_x + h @ w_h + b_x + b_h
     i, f, g, o = np.split(u, 4, -1)
     c = sigmoid(f) * c + sigmoid(i) * np.tanh(g)
     m = sigmoid(o) * np.tanh(c)
-    return (m if w_p is None else m @ w_p), c
+    return m @ w_p if np.ndim(w_p) else m, c
 
 
 def sru_step(

@@ -1,4 +1,4 @@
-"""What is built of one layer, against that layer: stacks, directions, masks, `vmap`, ensembles, jvp, chunks."""
+"""What is built of one layer, against that layer: stacks, directions, masks, `vmap`, ensembles, jvp, backends."""
 
 from __future__ import annotations
 
@@ -11,8 +11,11 @@ import numpy as np
 
 from jaxgru.bench.peer import DTYPES, compiled
 from jaxgru.cells.gru import GRU
+from jaxgru.cells.min_gru import MinGRU
+from jaxgru.cells.sru import SRU
 from jaxgru.layers.bidirectional import Bidirectional
 from jaxgru.layers.stack import Stack
+from jaxgru.recurrence.associative import Associative
 from jaxgru.recurrence.chunked import Chunked
 from jaxgru.recurrence.scan import scan
 from jaxgru.recurrence.sequential import Sequential
@@ -47,11 +50,11 @@ class Composition(NamedTuple):
 
     Attributes:
       parts: (cell, xs) -> the base and what is compared with it, each with its name.
-      target: how many times as long as the base it may take.
+      target: how many times as long as the base it may take; "" where neither is meant to be the quicker.
     """
 
     parts: Callable[[GRU, Array], dict[str, Part]]
-    target: str
+    target: str = ""
 
 
 def draw(model: Any, xs: Array, key: Any = None) -> Any:
@@ -124,6 +127,12 @@ def chunked(cell: GRU, xs: Array) -> dict[str, Part]:
     return {"Sequential()": whole, f"Chunked({steps})": pieces}
 
 
+def parallel(model: type[SRU | MinGRU], cell: GRU, xs: Array) -> dict[str, Part]:
+    """A cell that is linear in its state: all of time at once."""
+    linear = model(cell.input_size, cell.hidden_size)
+    return {repr(backend): part(linear, xs, backend=backend) for backend in (Sequential(), Associative())}
+
+
 COMPOSITIONS = {
     "stack": Composition(stack, "≤ 2.1"),
     "bidirectional": Composition(bidirectional, "≤ 2.1"),
@@ -133,6 +142,8 @@ COMPOSITIONS = {
     "ensemble": Composition(ensemble, "< 1"),
     "jvp": Composition(jvp, "≤ 3"),
     "chunked": Composition(chunked, "≤ 1.5"),
+    "sru": Composition(partial(parallel, SRU)),
+    "mingru": Composition(partial(parallel, MinGRU)),
 }
 
 
@@ -152,7 +163,7 @@ def program(part: Part, *, backward: bool) -> tuple[Callable[[], Any], Mapping[s
     if backward:
         ys = jax.eval_shape(part.call, sets[0], *others)
         call, last = partial(gradients, part.call), (jnp.ones(ys.shape, ys.dtype),)
-    ready, facts = compiled(call, sets[0], *others, *last)
+    ready, facts = compiled(call, sets[0], *others, *last, calls=len(sets))
     return lambda: [ready(p, *others, *last) for p in sets], facts
 
 

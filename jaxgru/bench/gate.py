@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+import jax
 import numpy as np
 
 from jaxgru import reference
 from jaxgru.bench.peer import Gradients
-from jaxgru.cells.gru import GRUParams
+from jaxgru.cells.lstm import LSTMParams, LSTMState
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -27,11 +28,43 @@ def oracle(problem: Problem, variant: Mapping[str, Any]) -> tuple[np.ndarray, Gr
     cotangent: the gradients of the others are zero, which is checked as well, and their ys are nan here.
     """
     rows = problem.ct.any((0, 2))
-    xs, ct = problem.xs[:, rows], problem.ct[:, rows]
-    some = reference.gru_gradient(problem.params, xs, problem.h0[rows], ct, **variant)
-    ys, d_xs, d_h0 = np.full(problem.ct.shape, np.nan), np.zeros(problem.xs.shape), np.zeros(problem.h0.shape)
-    ys[:, rows], d_xs[:, rows], d_h0[rows] = some[0], some[2], some[3]
-    return ys, Gradients(GRUParams(*some[1]), d_xs, d_h0)
+    kind = type(problem.params)
+    gradient = lstm_gradient if kind is LSTMParams else reference.gru_gradient
+    h0 = jax.tree.map(lambda state: state[rows], problem.h0)
+    some = gradient(problem.params, problem.xs[:, rows], h0, problem.ct[:, rows], **variant)
+    ys, d_xs = np.full(problem.ct.shape, np.nan), np.zeros(problem.xs.shape)
+    ys[:, rows], d_xs[:, rows] = some[0], some[2]
+
+    def whole(part: np.ndarray, state: np.ndarray) -> np.ndarray:
+        found = np.zeros(state.shape)
+        found[rows] = part
+        return found
+
+    return ys, Gradients(kind(*some[1]), d_xs, jax.tree.map(whole, some[3], problem.h0))
+
+
+def lstm_gradient(
+    params: LSTMParams, xs: np.ndarray, h0: LSTMState, ct: np.ndarray
+) -> tuple[np.ndarray, tuple[np.ndarray, ...], np.ndarray, LSTMState]:
+    """The outputs of an `LSTM` without projection, and the gradients of Σ ct ⊙ ys, like those of a GRU."""
+    w_x, w_h, b_x, b_h = (np.asarray(p, np.float64) for p in params[:4])
+    states = [(np.asarray(h0.h, np.float64), np.asarray(h0.c, np.float64))]
+    for x in xs:
+        states.append(reference.lstm_step(params, states[-1], x))
+    h, c = map(np.stack, zip(*states, strict=True))
+    i, f, g, o = np.split(xs.astype(np.float64) @ w_x + h[:-1] @ w_h + b_x + b_h, 4, -1)
+    i, f, o = map(reference.sigmoid, (i, f, o))
+    g, t = np.tanh(g), np.tanh(c[1:])
+    to_c = [g * i * (1 - i), c[:-1] * f * (1 - f), i * (1 - g * g)]
+    du, dh, dc = np.empty((*ct.shape[:2], w_h.shape[1])), np.zeros_like(h[0]), np.zeros_like(c[0])
+    for s in reversed(range(len(xs))):
+        dh = dh + ct[s]
+        dc = dc + dh * o[s] * (1 - t[s] ** 2)
+        du[s] = np.concatenate([*(dc * k[s] for k in to_c), dh * t[s] * o[s] * (1 - o[s])], -1)
+        dh, dc = du[s] @ w_h.T, dc * f[s]
+    d_w_x, d_w_h = (np.tensordot(v, du, ((0, 1), (0, 1))) for v in (xs, h[:-1]))
+    db = du.sum((0, 1))
+    return h[1:], (d_w_x, d_w_h, db, db), du @ w_x.T, LSTMState(dh, dc)
 
 
 def disagreement(found: Any, expected: Any, dtype: str, *, candidate_bias: bool = True) -> str | None:
@@ -62,12 +95,15 @@ def pairs(found: Any, expected: Any, *, candidate_bias: bool) -> dict[str, tuple
     """The arrays to hold against each other, by name."""
     if not isinstance(found, Gradients):
         return {"ys": (found, expected)}
-    counts = slice(None) if candidate_bias else slice(0, 2 * found.h0.shape[-1])
-    arrays: dict[str, Any]
-    both = zip(found.params, expected.params, strict=True)
-    arrays = {f"the gradient of {name}": pair for name, pair in zip(GRUParams._fields, both, strict=True)}
-    b_h = "the gradient of b_h"
-    arrays[b_h] = arrays[b_h][0][counts], arrays[b_h][1][counts]
-    arrays["the gradient of xs"] = found.xs, expected.xs
-    arrays["the gradient of h0"] = found.h0, expected.h0
+    names = (*expected.params._fields, "xs", *("h0", "c0")[: len(jax.tree.leaves(expected.h0))])
+    both = zip(
+        *([*side.params, side.xs, *jax.tree.leaves(side.h0)] for side in (found, expected)), strict=True
+    )
+    arrays: dict[str, Any] = {
+        f"the gradient of {name}": pair for name, pair in zip(names, both, strict=True) if pair[1] is not None
+    }
+    if not candidate_bias:
+        b_h = "the gradient of b_h"
+        counts = slice(0, 2 * len(expected.params.b_h) // 3)
+        arrays[b_h] = arrays[b_h][0][counts], arrays[b_h][1][counts]
     return arrays

@@ -6,15 +6,12 @@ import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from importlib.util import find_spec
-from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
+from typing import Any, NamedTuple, Protocol
 
 import jax
 import jax.numpy as jnp
 import numpy as np
 from jax.sharding import Mesh, NamedSharding, PartitionSpec
-
-if TYPE_CHECKING:
-    from jaxgru.cells.gru import GRUParams
 
 PyTree = Any
 Function = Callable[..., Any]
@@ -22,33 +19,32 @@ DTYPES = {"f32": jnp.float32, "bf16": jnp.bfloat16}
 
 
 class Problem(NamedTuple):
-    """One GRU layer's work in NumPy float32; a peer casts it to the dtype it is asked for.
+    """One layer's work in NumPy float32; a peer casts it to the dtype it is asked for.
 
     Attributes:
-      params: blocks r | z | n, in the layout of `jaxgru.GRU`.
+      params: `GRUParams`, blocks r | z | n, or `LSTMParams`, blocks i | f | g | o.
       xs: (T, B, I).
-      h0: (B, H).
+      h0: the first state: (B, H), or an `LSTMState` of two such.
       ct: (T, B, H), the cotangent of ys: the gradients are those of Σ ct ⊙ ys.
     """
 
-    params: GRUParams
+    params: PyTree
     xs: np.ndarray
-    h0: np.ndarray
+    h0: PyTree
     ct: np.ndarray
 
     @property
     def sizes(self) -> tuple[int, int, int, int]:
         """(T, B, I, H)."""
-        T, B, I = self.xs.shape  # noqa: E741 the axes' names
-        return T, B, I, self.h0.shape[1]
+        return *self.xs.shape, self.ct.shape[-1]
 
 
 class Gradients(NamedTuple):
     """Of Σ ct ⊙ ys, shaped like the problem's."""
 
-    params: GRUParams
+    params: PyTree
     xs: np.ndarray
-    h0: np.ndarray
+    h0: PyTree
 
 
 @dataclass(frozen=True)
@@ -58,7 +54,8 @@ class Ready:
     Attributes:
       run: runs once and returns the results; they are there, or are JAX arrays, which `measure` waits for.
       answer: what `run` returned in our layout: ys (T, B, H), or `Gradients` where backward was asked for.
-      facts: what stands beside the time in the report: "compile_s", "memory_bytes", "threads".
+      facts: what stands beside the time in the report: "compile_s", "threads", and "memory_bytes", the most that
+        a run holds beside its arguments.
     """
 
     run: Callable[[], Any]
@@ -185,8 +182,8 @@ def gradient(apply: Function) -> Function:
     return backward
 
 
-def compiled(call: Function, *args: Any) -> tuple[Function, dict[str, Any]]:
-    """A JAX call, compiled ahead for arguments like these; and what compiling told.
+def compiled(call: Function, *args: Any, calls: int = 1) -> tuple[Function, dict[str, Any]]:
+    """A JAX call, compiled ahead for arguments like these; and what compiling told, of so many calls in a run.
 
     Example:
       >>> program, facts = compiled(jnp.sin, jnp.zeros(3))
@@ -197,7 +194,8 @@ def compiled(call: Function, *args: Any) -> tuple[Function, dict[str, Any]]:
     program = jax.jit(call).lower(*args).compile()
     facts: dict[str, Any] = {"compile_s": time.perf_counter() - begin}
     if memory := program.memory_analysis():
-        facts["memory_bytes"] = memory.temp_size_in_bytes + memory.output_size_in_bytes
+        # Not `peak_memory_in_bytes`, which on a CPU counts arguments and outputs, and no temporaries.
+        facts["memory_bytes"] = memory.temp_size_in_bytes + calls * memory.output_size_in_bytes
     return program, facts
 
 

@@ -17,6 +17,7 @@ import jax
 from rich import box
 from rich.table import Table
 
+from jaxgru.bench.cases import LAYERS, Case
 from jaxgru.bench.run import Row
 from jaxgru.training.mesh import cores
 from jaxgru.training.run import versions
@@ -110,21 +111,23 @@ class Side(NamedTuple):
 
     @property
     def where(self) -> str:
-        """The case's sizes."""
-        return f"T{self.row.T} B{self.row.B} H{self.row.H}"
+        """The case's work and sizes."""
+        row = self.row
+        return Case(row.work, row.T, row.B, row.H, row.dtype, row.mode == "backward", row.I).where
 
 
-def compared(rows: Sequence[Row]) -> dict[tuple[str, str, str], list[Side]]:
-    """Every peer against jaxgru over all layers, by (who, dtype, mode).
+def compared(rows: Sequence[Row]) -> dict[tuple[str, str, str, str], list[Side]]:
+    """Every peer against jaxgru over all layers, by (work, who, dtype, mode).
 
     Beside the peers themselves there are two for whoever is fastest in a case: `FASTEST`, among JAX peers on one
     device, and `ANY`, among all in every form, against jaxgru on as many devices as there are; where a batch is
     split at all, over those cases that are.
     """
-    found: dict[tuple[str, str, str], list[Side]] = {}
-    layers = [row for row in rows if row.work == "layer"]
+    found: dict[tuple[str, str, str, str], list[Side]] = {}
+    layers = [row for row in rows if row.work in LAYERS]
     most = max((row.devices for row in layers), default=1)
-    for (*_, dtype, mode), group in itertools.groupby(layers, lambda r: (r.T, r.B, r.H, r.dtype, r.mode)):
+    cases = itertools.groupby(layers, lambda r: (r.work, r.T, r.B, r.I, r.H, r.dtype, r.mode))
+    for (work, *_, dtype, mode), group in cases:
         members = list(group)
         ours = {row.contender: row.ms for row in members if row.kind == "jaxgru" and row.ms}
         sides = {row.contender: Side(row.ratio, row.high, row) for row in members if row.ratio and row.high}
@@ -138,10 +141,10 @@ def compared(rows: Sequence[Row]) -> dict[tuple[str, str, str], list[Side]]:
                 forms.append(Side(ratio, ratio, side.row))
         best = {name: min(choice) for name, choice in ((FASTEST, alone), (ANY, forms)) if choice}
         for name, side in (sides | best).items():
-            found.setdefault((name, dtype, mode), []).append(side)
+            found.setdefault((work, name, dtype, mode), []).append(side)
 
-    def order(key: tuple[str, str, str]) -> tuple[Any, ...]:
-        return key[1], key[2] == "backward", key[0] in {FASTEST, ANY}
+    def order(key: tuple[str, str, str, str]) -> tuple[Any, ...]:
+        return key[0], key[2], key[3] == "backward", key[1] in {FASTEST, ANY}
 
     return {key: found[key] for key in sorted(found, key=order)}
 
@@ -149,17 +152,17 @@ def compared(rows: Sequence[Row]) -> dict[tuple[str, str, str], list[Side]]:
 def summary(rows: Sequence[Row]) -> Table:
     """A line for each peer: geometric mean and worst case."""
     shown = bare("jaxgru's lead over all layers: a peer's time over jaxgru's")
-    for column in ("peer", "dtype", "mode"):
+    for column in ("work", "peer", "dtype", "mode"):
         shown.add_column(column, no_wrap=True)
     for column in ("cases", "geometric mean", f"below {BEHIND}", "worst"):
         shown.add_column(column, justify="right", no_wrap=True)
     shown.add_column("where", no_wrap=True)
-    for (name, dtype, mode), sides in compared(rows).items():
+    for (work, name, dtype, mode), sides in compared(rows).items():
         worst = min(sides)
         mean = statistics.geometric_mean([side.ratio for side in sides])
         behind = sum(side.ratio < BEHIND for side in sides)
         figures = (str(len(sides)), f"{mean:.2f}", str(behind), f"{worst.ratio:.2f}")
-        shown.add_row(name, dtype, mode, *figures, worst.where, end_section=name == ANY)
+        shown.add_row(work, name, dtype, mode, *figures, worst.where, end_section=name == ANY)
     return shown
 
 
@@ -170,7 +173,7 @@ def ahead(rows: Sequence[Row]) -> Table | None:
         shown.add_column(column, no_wrap=True)
     for column in ("×", "upper end"):
         shown.add_column(column, justify="right")
-    for (name, dtype, mode), sides in compared(rows).items():
+    for (_, name, dtype, mode), sides in compared(rows).items():
         for side in sides:
             if side.ratio < BEHIND and name not in {FASTEST, ANY}:
                 shown.add_row(side.where, dtype, mode, name, f"{side.ratio:.2f}", f"{side.high:.2f}")

@@ -12,10 +12,10 @@ import jax
 import numpy as np
 
 from jaxgru.bench import gate
-from jaxgru.bench.cases import problem, without_candidate_bias
+from jaxgru.bench.cases import LAYERS, problem, without_candidate_bias
 from jaxgru.bench.composed import COMPOSITIONS, programs
 from jaxgru.bench.peer import Ready
-from jaxgru.bench.peers import streamer
+from jaxgru.bench.peers import lstms, streamer
 from jaxgru.bench.peers.jaxgru import ours
 from jaxgru.bench.timing import compare, latencies, measure
 
@@ -34,7 +34,7 @@ class Row:
     """One contender in one case.
 
     Attributes:
-      work, T, B, H, dtype, mode: the case; "backward" is both passes.
+      work, T, B, I, H, dtype, mode: the case; "backward" is both passes.
       contender: its name; ×2 where two devices share the batch.
       peer: the implementation, however many devices it has.
       kind: "jaxgru", "jax" (a peer that is a JAX program), "other" (one that is not) or "part" of a composition.
@@ -44,13 +44,15 @@ class Row:
       ratio, low, high: times as long as the base took: median over the rounds, and quartiles.
       p99_ms: of single calls, where latency is what counts.
       limit: the share of the FLOP limit that is reached.
-      compile_s, memory_mb, threads: as the contender tells.
+      compile_s, threads: as the contender tells.
+      memory_mb: what a run of a JAX program holds beside its arguments: outputs, and temporaries at their peak.
       note: why there is no time, or what a composition should reach.
     """
 
     work: str
     T: int
     B: int
+    I: int  # noqa: E741 the axis' name
     H: int
     dtype: str
     mode: str
@@ -108,7 +110,7 @@ def rows(case: Case, setup: Setup) -> list[Row]:
       case: what to measure.
       setup: with whom, and for how long.
     """
-    gather = {"layer": contenders, "stream": streams}.get(case.work, composition)
+    gather = contenders if case.work in LAYERS else streams if case.work == "stream" else composition
     entries = gather(case, setup)
     runs = {entry.name: entry.ready.run for entry in entries if entry.ready}
     pause = {entry.name: entry.pause for entry in entries}
@@ -119,7 +121,7 @@ def rows(case: Case, setup: Setup) -> list[Row]:
         times = {name: [statistics.median(each) for each in found] for name, found in calls.items()}
     else:
         times = measure(runs, seconds=setup.seconds, pause=pause)
-    limit = case.flops / setup.peaks[case.dtype] if case.work == "layer" else None
+    limit = case.flops / setup.peaks[case.dtype] if case.work in LAYERS else None
     return [row(case, entry, times, slowest.get(entry.name), limit) for entry in entries]
 
 
@@ -127,8 +129,7 @@ def row(
     case: Case, entry: Entry, times: Mapping[str, Sequence[float]], p99: float | None, limit: float | None
 ) -> Row:
     """What was found of a contender."""
-    mode = "backward" if case.backward else "forward"
-    key = (case.work, case.T, case.B, case.H, case.dtype, mode)
+    key = (case.work, case.T, case.B, case.I, case.H, case.dtype, case.mode)
     who = (entry.name, entry.peer, entry.kind, entry.devices, entry.base)
     if not entry.ready:
         return Row(*key, *who, note=entry.note)
@@ -175,7 +176,8 @@ def composition(case: Case, setup: Setup) -> list[Entry]:  # noqa: ARG001 as the
         note = ""
         if name != base:
             memory = facts.get("memory_bytes", 0) / max(1, sides[base][1].get("memory_bytes", 0))
-            note = f"target {COMPOSITIONS[case.work].target}; memory {memory:.2f}"
+            target = COMPOSITIONS[case.work].target
+            note = f"target {target}; " * bool(target) + f"memory {memory:.2f}"
         entries.append(Entry(name, "jaxgru", "part", base, Ready(run, np.asarray, facts), note))
     return entries
 
@@ -188,7 +190,9 @@ def contenders(case: Case, setup: Setup) -> list[Entry]:
         return [Entry("jaxgru", "jaxgru", "jaxgru", "", None, note)]
     counts = [1, setup.devices] if splits(case, setup.devices) else [1]
     peers = [peer for peer in setup.peers if peer.backward or not case.backward]
-    variants = {key(variant): ours(variant) for variant in ({}, *(peer.variant for peer in peers))}
+    if case.work == "lstm":
+        peers = [form for peer in peers for form in lstms(peer)]
+    variants = {key(v): ours(v, work=case.work) for v in ({}, *(peer.variant for peer in peers))}
     entries = []
     for peer in (*variants.values(), *peers):
         for count in counts if peer.devices else [1]:
@@ -218,7 +222,7 @@ def key(variant: Mapping[str, str]) -> tuple[tuple[str, str], ...]:
 
 def prepare(case: Case, peer: Peer, devices: int) -> tuple[Ready | None, str]:
     """A contender, or why there is none: it is too slow, it computes other numbers, or it fails."""
-    size = (case.T, case.B, case.H, peer.candidate_bias)
+    size = ((case.T, case.B, case.H, case.I, case.work), peer.candidate_bias)
     try:
         ready = peer.ready(given(*size), dtype=case.dtype, backward=case.backward, devices=devices)
         begin = time.perf_counter()
@@ -237,14 +241,14 @@ def prepare(case: Case, peer: Peer, devices: int) -> tuple[Ready | None, str]:
 
 # Forward and backward of one size, in every dtype, come one after the other: what they share is kept.
 @lru_cache(maxsize=2)
-def given(T: int, B: int, H: int, candidate_bias: bool) -> Problem:
+def given(size: tuple[int, int, int, int, str], candidate_bias: bool) -> Problem:
     """The problem."""
-    return problem(T, B, H) if candidate_bias else without_candidate_bias(problem(T, B, H))
+    return problem(*size) if candidate_bias else without_candidate_bias(problem(*size))
 
 
 @lru_cache(maxsize=3)
 def expected(
-    T: int, B: int, H: int, candidate_bias: bool, variant: tuple[tuple[str, str], ...]
+    size: tuple[int, int, int, int, str], candidate_bias: bool, variant: tuple[tuple[str, str], ...]
 ) -> tuple[np.ndarray, Gradients]:
     """What the oracle says to it."""
-    return gate.oracle(given(T, B, H, candidate_bias), dict(variant))
+    return gate.oracle(given(size, candidate_bias), dict(variant))

@@ -17,12 +17,13 @@ from jaxgru import cli, reference
 from jaxgru.bench import command, gate, peers, report, run
 from jaxgru.bench.cases import CHECKED, Case, cases, problem
 from jaxgru.bench.composed import COMPOSITIONS, programs
-from jaxgru.bench.peer import JaxPeer
+from jaxgru.bench.peer import JaxPeer, compiled
 from jaxgru.bench.peers.flax_linen import PEER as FLAX
 from jaxgru.bench.peers.jaxgru import ours
 from jaxgru.bench.run import Row, Setup
 
 OURS = ours()
+LSTM = Case("lstm", 6, 2, 4, "f32", True, 3)
 CASES = [Case("layer", 6, 2, H, "f32", backward) for H in (4, 8) for backward in (False, True)]
 KNOWN = ", ".join(peers.NAMES)
 LIKE = "a case reads like 'layer T256 B8 H64 f32 backward'"
@@ -108,6 +109,25 @@ def test_some_rows_of_a_large_batch_speak_for_it():
     assert gate.disagreement(gate.oracle(given, {})[1], found, "f32").startswith("wrong: the gradient of xs")
 
 
+def test_the_gradient_of_the_lstm_oracle_is_that_of_its_steps():
+    """In a direction drawn anew for each array, against differences of the sum that is differentiated."""
+    given, rng = problem(4, 2, 3, 2, "lstm"), np.random.default_rng(1)
+    given = jax.tree.map(lambda x: x.astype(np.float64), given)
+    ys, (params, d_xs, d_h0) = gate.oracle(given, {})
+    found, arrays = jax.tree.leaves((params, d_xs, d_h0)), jax.tree.leaves(given[:3])
+
+    def total(arrays):
+        params, xs, h0 = jax.tree.unflatten(jax.tree.structure(given[:3]), arrays)
+        outputs = reference.scan(reference.lstm_step, params, xs, tuple(h0))[1]
+        return (given.ct * outputs).sum()
+
+    assert total(arrays) == pytest.approx((given.ct * ys).sum(), rel=1e-12)
+    for k, gradient in enumerate(found):
+        there = 1e-5 * rng.normal(size=gradient.shape)
+        up, down = ([*arrays[:k], arrays[k] + sign * there, *arrays[k + 1 :]] for sign in (1, -1))
+        assert (gradient * there).sum() == pytest.approx((total(up) - total(down)) / 2, rel=1e-6)
+
+
 def test_the_grid_is_the_promised_one():
     layers = [case for case in cases("full", ("f32", "bf16"), "both") if case.work == "layer"]
     assert len(layers) == len(set(layers)) == 3 * 3 * 5 * 2 * 2
@@ -122,10 +142,33 @@ def test_a_composition_is_measured_against_its_base(work):
     base, other = found
     assert (base.ratio, other.base) == (1, base.contender)
     assert other.ratio > 0
-    assert other.note.startswith("target ")
+    assert other.note.startswith("memory " if work in {"sru", "mingru"} else "target ")
 
 
-@pytest.mark.parametrize("work", ["vmap", "ensemble", "chunked"])
+def test_an_lstm_is_measured_in_both_forms_of_flax():
+    found = run.rows(LSTM, Setup([FLAX], 1, {"f32": 1e9}, 0.01))
+    assert [row.contender for row in found] == ["jaxgru", "flax-linen", "flax-linen (optimized)"]
+    assert all((row.note, row.I, row.H) == ("", 3, 4) and row.ratio and row.memory_mb for row in found)
+    assert [key[:2] for key in report.compared(found)][:2] == [("lstm", row.contender) for row in found[1:]]
+    assert LSTM.matches("lstm I3 backward")
+    assert LSTM.flops == 3 * 6 * 2 * 8 * 4 * (3 + 4)
+
+
+def test_memory_is_what_a_run_holds_beside_its_arguments():
+    """A loop of matmuls whose every step is kept, and the sum of them."""
+
+    def call(x):
+        kept = lax.scan(lambda y, _: (jnp.sin(y @ x), y), x, None, length=50)[1]
+        return (kept @ x).sum()
+
+    x = jnp.ones((64, 64))
+    facts = compiled(call, x)[1]
+    assert 50 * x.nbytes <= facts["memory_bytes"] <= 3 * 50 * x.nbytes
+    one, two = (compiled(lambda x: x + 1, x, calls=calls)[1]["memory_bytes"] for calls in (1, 2))
+    assert two - one == x.nbytes
+
+
+@pytest.mark.parametrize("work", ["vmap", "ensemble", "chunked", "sru", "mingru"])
 def test_both_sides_of_a_composition_compute_the_same(work):
     sides = [function() for function, _ in programs(Case(work, 9, 3, 4, "f32", False)).values()]
     a, b = (np.concatenate([np.ravel(x) for x in side]) for side in sides)
@@ -187,7 +230,7 @@ def test_an_interrupted_benchmark_keeps_what_it_has(monkeypatch, capsys, tmp_pat
 
 
 def test_a_wrong_jaxgru_is_a_failure(monkeypatch, capsys, tmp_path):
-    monkeypatch.setattr(run, "ours", lambda variant=None: altered(wrong_weights))
+    monkeypatch.setattr(run, "ours", lambda *_, **__: altered(wrong_weights))
     status, said, _ = bench(monkeypatch, capsys, "--peers", "flax-linen", "--out", tmp_path, chosen=CASES[:1])
     assert status == 1
     assert "wrong: ys is off by" in said
@@ -270,7 +313,7 @@ def test_the_summary_compares_like_with_like():
 
     def row(contender, kind, devices, base, ms, ratio):
         peer = contender.partition(" ×")[0]
-        case = ("layer", 32, 8, 16, "f32", "forward")
+        case = ("layer", 32, 8, 16, 16, "f32", "forward")
         return Row(*case, contender, peer, kind, devices, base, ms=ms, ratio=ratio, low=ratio, high=ratio)
 
     rows = [
@@ -281,7 +324,7 @@ def test_the_summary_compares_like_with_like():
         row("torch", "other", 1, "jaxgru ×2", 1.0, 0.5),
         dataclasses.replace(row("wrong", "jax", 1, "jaxgru", None, None), note="wrong: …"),
     ]
-    found = {who: [side.ratio for side in sides] for (who, _, _), sides in report.compared(rows).items()}
+    found = {who: [side.ratio for side in sides] for (_, who, _, _), sides in report.compared(rows).items()}
     assert found == {
         "flax": [1.5],
         "flax ×2": [2.5],

@@ -15,13 +15,19 @@ from jaxgru import reference
 from jaxgru.bench import gate
 from jaxgru.bench.cases import without_candidate_bias
 from jaxgru.bench.peer import Peer, Problem, Ready
-from jaxgru.bench.peers import NAMES, find, threaded
+from jaxgru.bench.peers import NAMES, find, lstms, threaded
 from jaxgru.cells.gru import GRUParams
+from jaxgru.cells.lstm import LSTMParams, LSTMState
 
 T, B, INPUTS, H = 5, 2, 3, 4
 FORWARD_ONLY = ("onnxruntime", "openvino")
 STREAMERS = ("pytorch", "onnxruntime")
-BOTH_PASSES = [(name, backward) for name in NAMES for backward in (False, True)[: 2 - (name in FORWARD_ONLY)]]
+GRUS = {name: find(name) for name in NAMES}
+LSTMS = {f"{form.name} lstm": form for peer in GRUS.values() for form in lstms(peer)}
+PEERS = GRUS | LSTMS
+BOTH_PASSES = [
+    (name, backward) for name, peer in PEERS.items() for backward in (False, True)[: 1 + peer.backward]
+]
 
 
 @pytest.fixture(autouse=True)
@@ -36,8 +42,8 @@ def threads() -> Iterator[None]:
 
 def peer(name: str) -> Peer:
     """The peer, where what it needs is installed."""
-    found = find(name)
-    extra = "interop" if name == "pytorch" else "bench"
+    found = PEERS[name]
+    extra = "interop" if found.name == "pytorch" else "bench"
     for package in (found.package, *(["onnx"] if name in FORWARD_ONLY else [])):
         if not importlib.util.find_spec(package):
             pytest.skip(f'needs {package}: pip install -e ".[{extra}]"')
@@ -46,11 +52,13 @@ def peer(name: str) -> Peer:
 
 def problem(name: str) -> Problem:
     """A small one, with an input width of its own."""
-    rng = np.random.default_rng(0)
-    shapes = (INPUTS, 3 * H), (H, 3 * H), (3 * H,), (3 * H,), (T, B, INPUTS), (B, H), (T, B, H)
-    *params, xs, h0, ct = (rng.uniform(-1, 1, shape).astype(np.float32) for shape in shapes)
+    rng, N = np.random.default_rng(0), H * (4 if name in LSTMS else 3)
+    shapes = (INPUTS, N), (H, N), (N,), (N,), (T, B, INPUTS), (B, H), (B, H), (T, B, H)
+    *params, xs, h0, c0, ct = (rng.uniform(-1, 1, shape).astype(np.float32) for shape in shapes)
+    if name in LSTMS:
+        return Problem(LSTMParams(*params), xs, LSTMState(h0, c0), ct)
     drawn = Problem(GRUParams(*params), xs, h0, ct)
-    return drawn if find(name).candidate_bias else without_candidate_bias(drawn)
+    return drawn if PEERS[name].candidate_bias else without_candidate_bias(drawn)
 
 
 @functools.cache
@@ -60,9 +68,9 @@ def answer(name: str, dtype: str, backward: bool) -> Any:
     return ready.answer(ready.run())
 
 
-def disagreement(name: str, dtype: str, backward: bool, params: GRUParams | None = None) -> str | None:
+def disagreement(name: str, dtype: str, backward: bool, params: Any = None) -> str | None:
     """What the gate says of the answer; with other weights, if given, on the oracle's side."""
-    given, found = problem(name), find(name)
+    given, found = problem(name), PEERS[name]
     right = gate.oracle(given._replace(params=params or given.params), found.variant)[backward]
     return gate.disagreement(answer(name, dtype, backward), right, dtype, candidate_bias=found.candidate_bias)
 
@@ -81,10 +89,10 @@ def test_a_peer_passes_the_gate_in_bfloat16(name: str) -> None:
 def test_one_other_weight_is_refused(name: str, backward: bool) -> None:
     """In any block of any array."""
     peer(name)
-    for which, whole in problem(name).params._asdict().items():
-        for block in range(3 if which != "b_h" or find(name).candidate_bias else 2):
+    for which, whole in zip(GRUParams._fields, problem(name).params, strict=False):
+        for block in range(whole.shape[-1] // H if which != "b_h" or PEERS[name].candidate_bias else 2):
             other = whole.copy()
-            other[..., block * H] += 0.1 * (np.arange(whole.size // (3 * H)) == 0).reshape(whole.shape[:-1])
+            other[(*(0 for _ in whole.shape[1:]), block * H)] += 0.1
             assert (other != whole).sum() == 1
             params = problem(name).params._replace(**{which: other})
             assert "more than" in str(disagreement(name, "f32", backward, params)), (which, block)
@@ -126,13 +134,13 @@ def test_openvino_reports_to_nobody() -> None:
     assert sys.modules["openvino_telemetry"] is None
 
 
-@pytest.mark.parametrize(("quicker", "seconds", "kept"), [(1, 0.01, 1), (2, 0.01, 2), (1, 0.1, 2)])
+@pytest.mark.parametrize(("quicker", "seconds", "kept"), [(1, 0.01, 1), (2, 0.01, 2), (1, 0.1, 1)])
 def test_the_quicker_number_of_threads_is_kept(
     quicker: int, seconds: float, kept: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Where a run is short; a long one is left on all cores."""
+    """Where a run is short, and where it is long."""
     monkeypatch.setattr(threaded, "cores", lambda: 2)
-    monkeypatch.setattr(threaded, "LONG", 0.05)
+    monkeypatch.setattr(threaded, "TRIED", 0.05)
 
     def build(given: Problem, dtype: str, backward: bool, threads: int) -> Ready:
         return Ready(

@@ -31,9 +31,18 @@ def streamer(name: str) -> Callable[[Any, int], Callable[[np.ndarray], np.ndarra
       >>> streamer("jaxgru") is not None, streamer("haiku") is not None
       (True, False)
     """
-    if name not in {"jaxgru", *NAMES}:
-        return None
-    found: Any = getattr(module(name), "streamer", None)
+    found: Any = getattr(module(name), "streamer", None) if name in {"jaxgru", *NAMES} else None
+    return found
+
+
+def lstms(peer: Peer) -> tuple[Peer, ...]:
+    """A peer's LSTM, in each of its forms; none of a file of somebody's own.
+
+    Example:
+      >>> [form.name for form in lstms(find("flax-linen"))]
+      ['flax-linen', 'flax-linen (optimized)']
+    """
+    found: tuple[Peer, ...] = getattr(module(peer.name), "LSTM", ()) if peer.name in NAMES else ()
     return found
 
 

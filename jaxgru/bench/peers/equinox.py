@@ -1,4 +1,4 @@
-"""`equinox.nn.GRUCell` in a `lax.scan` over one sequence, as its documentation writes it, under `vmap`."""
+"""`equinox.nn.GRUCell` or `LSTMCell` in a `lax.scan` over one sequence, as its documentation has it, under `vmap`."""
 
 from __future__ import annotations
 
@@ -16,14 +16,17 @@ if TYPE_CHECKING:
     from jaxgru.bench.peer import Function
 
 
-def sequence(cell: Any, xs: Array, h0: Array) -> Array:
+def sequence(cell: Any, xs: Array, h0: Any) -> Array:
     """xs (T, I) -> ys (T, H)."""
 
-    def step(h: Array, x: Array) -> tuple[Array, Array]:
-        h = cell(x, h)
-        return h, h
+    def step(state: Any, x: Array) -> tuple[Any, Array]:
+        state = cell(x, state)
+        return state, state[0] if isinstance(state, tuple) else state
 
     return jax.lax.scan(step, h0, xs)[1]
+
+
+BATCHED = jax.vmap(sequence, in_axes=(None, 1, 0), out_axes=1)
 
 
 def build(T: int, B: int, I: int, H: int) -> tuple[Function, Function]:  # noqa: ARG001, E741
@@ -37,7 +40,21 @@ def build(T: int, B: int, I: int, H: int) -> tuple[Function, Function]:  # noqa:
         arrays = params.w_x.T, params.w_h.T, jnp.concatenate([b_r + c_r, b_z + c_z, b_n]), bias_n
         return equinox.tree_at(lambda c: (c.weight_ih, c.weight_hh, c.bias, c.bias_n), cell, arrays)
 
-    return convert, jax.vmap(sequence, in_axes=(None, 1, 0), out_axes=1)
+    return convert, BATCHED
+
+
+def build_lstm(T: int, B: int, I: int, H: int) -> tuple[Function, Function]:  # noqa: ARG001, E741
+    """The same with an LSTM, which has one bias."""
+    import equinox  # noqa: PLC0415
+
+    cell = equinox.nn.LSTMCell(I, H, key=jax.random.key(0))
+
+    def convert(params: Any) -> Any:
+        arrays = params.w_x.T, params.w_h.T, params.b_x + params.b_h
+        return equinox.tree_at(lambda c: (c.weight_ih, c.weight_hh, c.bias), cell, arrays)
+
+    return convert, lambda theirs, xs, h0: BATCHED(theirs, xs, tuple(h0))
 
 
 PEER = JaxPeer("equinox", "equinox", build)
+LSTM = (JaxPeer("equinox", "equinox", build_lstm),)

@@ -1,7 +1,8 @@
-"""`flax.linen.RNN(GRUCell)`: a matrix and, beside the input, a bias for each gate; batch-major."""
+"""`flax.linen.RNN`, batch-major, of `GRUCell`, with a matrix and a bias for each gate, or of either LSTM cell."""
 
 from __future__ import annotations
 
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from jaxgru.bench.peer import JaxPeer
@@ -33,4 +34,29 @@ def build(T: int, B: int, I: int, H: int) -> tuple[Function, Function]:  # noqa:
     return convert, lambda theirs, xs, h0: layer.apply({"params": {"cell": theirs}}, xs, initial_carry=h0)
 
 
+def convert_lstm(params: Any) -> Any:
+    """Linen's tree of either LSTM, which has its biases beside the state."""
+    gates = zip(
+        "ifgo", *(blocks(4, w) for w in (params.w_x, params.w_h, params.b_x + params.b_h)), strict=True
+    )
+    theirs: dict[str, Any] = {}
+    for gate, x, h, b in gates:
+        theirs |= {f"i{gate}": {"kernel": x}, f"h{gate}": {"kernel": h, "bias": b}}
+    return theirs
+
+
+def build_lstm(cell: str, T: int, B: int, I: int, H: int) -> tuple[Function, Function]:  # noqa: ARG001, E741
+    """The layer around the cell of that name."""
+    from flax import linen  # noqa: PLC0415
+
+    layer = linen.RNN(getattr(linen, cell)(H))
+    return convert_lstm, lambda theirs, xs, h0: layer.apply(
+        {"params": {"cell": theirs}}, xs, initial_carry=(h0.c, h0.h)
+    )
+
+
 PEER = JaxPeer("flax-linen", "flax", build, batch_major=True)
+LSTM = (
+    JaxPeer("flax-linen", "flax", partial(build_lstm, "LSTMCell"), batch_major=True),
+    JaxPeer("flax-linen (optimized)", "flax", partial(build_lstm, "OptimizedLSTMCell"), batch_major=True),
+)

@@ -1,4 +1,4 @@
-"""`flax.nnx.RNN(GRUCell)`: one matrix and bias beside the input, one matrix beside the state; batch-major."""
+"""`flax.nnx.RNN`, batch-major, of `GRUCell`, with one bias, beside the input, or of `OptimizedLSTMCell`."""
 
 from __future__ import annotations
 
@@ -28,4 +28,23 @@ def build(T: int, B: int, I: int, H: int) -> tuple[Function, Function]:  # noqa:
     return convert, lambda theirs, xs, h0: nnx.merge(graph, {"cell": theirs})(xs, initial_carry=h0)
 
 
+def convert_lstm(params: Any) -> Any:
+    """Nnx's state of the LSTM, which has its bias beside the state."""
+    return {
+        "dense_i": {"kernel": params.w_x},
+        "dense_h": {"kernel": params.w_h, "bias": params.b_x + params.b_h},
+    }
+
+
+def build_lstm(T: int, B: int, I: int, H: int) -> tuple[Function, Function]:  # noqa: ARG001, E741
+    """The layer around nnx's optimized cell, which has a GRUCell's layout."""
+    from flax import nnx  # noqa: PLC0415
+
+    graph, _ = nnx.split(nnx.RNN(nnx.OptimizedLSTMCell(I, H, rngs=nnx.Rngs(0)), rngs=False))
+    return convert_lstm, lambda theirs, xs, h0: nnx.merge(graph, {"cell": theirs})(
+        xs, initial_carry=(h0.c, h0.h)
+    )
+
+
 PEER = JaxPeer("flax-nnx", "flax", build, candidate_bias=False, batch_major=True)
+LSTM = (JaxPeer("flax-nnx", "flax", build_lstm, batch_major=True),)

@@ -8,6 +8,7 @@ import numpy as np
 
 from jaxgru.bench.peer import JaxPeer
 from jaxgru.cells.gru import GRU
+from jaxgru.cells.lstm import LSTM
 from jaxgru.recurrence.scan import scan
 from jaxgru.recurrence.select import AUTO
 from jaxgru.stream import Stream
@@ -19,8 +20,10 @@ if TYPE_CHECKING:
     from jaxgru.recurrence.select import Backend
 
 
-def ours(variant: Mapping[str, Any] | None = None, backend: Backend = AUTO) -> JaxPeer:
-    """jaxgru in the variant of a peer, so that both compute the same numbers.
+def ours(
+    variant: Mapping[str, Any] | None = None, backend: Backend = AUTO, *, work: str = "layer"
+) -> JaxPeer:
+    """jaxgru's GRU, or its LSTM, in the variant of a peer, so that both compute the same numbers.
 
     Example:
       >>> ours({"reset": "before", "update": "writes"}).name
@@ -29,7 +32,7 @@ def ours(variant: Mapping[str, Any] | None = None, backend: Backend = AUTO) -> J
     variant = dict(variant or {})
 
     def build(T: int, B: int, I: int, H: int) -> tuple[Function, Function]:  # noqa: ARG001, E741
-        cell = GRU(I, H, **variant)
+        cell = (LSTM if work == "lstm" else GRU)(I, H, **variant)
         return lambda params: params, lambda params, xs, h0: scan(cell, params, xs, h0, backend=backend)[1]
 
     words = [*variant.values(), *([] if backend == AUTO else [repr(backend)])]

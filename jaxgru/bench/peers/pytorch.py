@@ -1,20 +1,18 @@
-"""`torch.nn.GRU`: without autograd forward, with it backward; on a GPU where JAX is on one."""
+"""`torch.nn.GRU` and `LSTM`: without autograd forward, with it backward; on a GPU where JAX is on one."""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
 import jax
+import numpy as np
 
 from jaxgru.bench.peer import Gradients, Ready
 from jaxgru.bench.peers.threaded import ThreadedPeer
-from jaxgru.cells.gru import GRU
-from jaxgru.interop.torch import dump, load
+from jaxgru.cells.lstm import LSTMParams, LSTMState
 
 if TYPE_CHECKING:
     from collections.abc import Callable
-
-    import numpy as np
 
     from jaxgru.bench.peer import Problem
 
@@ -26,14 +24,14 @@ def build(problem: Problem, dtype: str, backward: bool, threads: int) -> Ready:
     device = "cuda" if jax.default_backend() == "gpu" else "cpu"
     where: Any = {"dtype": torch.float32 if dtype == "f32" else torch.bfloat16, "device": device}
     module = like(problem.params).to(**where)
-    xs, h0, ct = (torch.tensor(x, **where) for x in (problem.xs, problem.h0[None], problem.ct))
-    weights = dict(module.named_parameters())
-    inputs = (*weights.values(), xs.requires_grad_(backward), h0.requires_grad_(backward))
+    states = jax.tree.leaves(problem.h0)
+    xs, ct, *h0 = (torch.tensor(x, **where) for x in (problem.xs, problem.ct, *(s[None] for s in states)))
+    inputs = (*module.parameters(), *(x.requires_grad_(backward) for x in (xs, *h0)))
 
     def run() -> Any:
         torch.set_num_threads(threads)
         with torch.inference_mode(not backward):
-            ys, _ = module(xs, h0)
+            ys, _ = module(xs, tuple(h0) if len(h0) > 1 else h0[0])
         result = torch.autograd.grad(ys, inputs, ct) if backward else ys
         if device == "cuda":
             torch.cuda.synchronize()
@@ -42,20 +40,22 @@ def build(problem: Problem, dtype: str, backward: bool, threads: int) -> Ready:
     def answer(result: Any) -> np.ndarray | Gradients:
         if not backward:
             return host(result)
-        *found, d_xs, d_h0 = map(host, result)
-        _, (params,) = load(dict(zip(weights, found, strict=True)))
-        return Gradients(params, d_xs, d_h0[0])
+        *params, d_xs = map(host, result[:5])
+        d_h0 = [host(state)[0] for state in result[5:]]
+        kind = type(problem.params)
+        return Gradients(kind(*(p.T for p in params)), d_xs, LSTMState(*d_h0) if len(h0) > 1 else d_h0[0])
 
     return Ready(run, answer, {"threads": threads if device == "cpu" else device})
 
 
 def like(params: Any) -> Any:
-    """A module with these weights."""
+    """A module with these weights: its order of gates is ours, its matrices are transposed."""
     import torch  # noqa: PLC0415
 
-    inputs, hidden = params.w_x.shape[0], params.w_h.shape[0]
-    module = torch.nn.GRU(inputs, hidden)
-    module.load_state_dict(dump(GRU(inputs, hidden), params))
+    kind = torch.nn.LSTM if isinstance(params, LSTMParams) else torch.nn.GRU
+    module = kind(params.w_x.shape[0], params.w_h.shape[0])
+    tensors = (torch.tensor(np.asarray(w).T) for w in params[:4])
+    module.load_state_dict(dict(zip(module.state_dict(), tensors, strict=True)))
     return module
 
 
@@ -85,3 +85,4 @@ def streamer(params: Any, batch: int) -> Callable[[np.ndarray], np.ndarray]:
 
 
 PEER = ThreadedPeer("pytorch", "torch", build, backward=True)
+LSTM = (PEER,)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import statistics
 import time
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
@@ -13,7 +14,7 @@ if TYPE_CHECKING:
 
     from jaxgru.bench.peer import Problem, Ready
 
-LONG = 0.2  # seconds of a run in which starting threads costs next to nothing
+TRIED = 0.2  # seconds for which each number of threads is tried
 
 
 @dataclass(frozen=True)
@@ -37,23 +38,21 @@ class ThreadedPeer:
     pause: float = field(default=0.005, init=False)
 
     def ready(self, problem: Problem, *, dtype: str, backward: bool, devices: int) -> Ready:  # noqa: ARG002
-        """Tries both numbers of threads where a run is short."""
+        """Tries both numbers of threads."""
         if backward and not self.backward:
             raise NotImplementedError(f"{self.name} has no gradients")
         every = self.build(problem, dtype, backward, cores())
-        if cores() == 1 or (seconds := self._seconds(every.run)) > LONG:
+        if cores() == 1:
             return every
         one = self.build(problem, dtype, backward, 1)
-        return one if self._seconds(one.run) < seconds else every
+        return one if self._seconds(one.run) < self._seconds(every.run) else every
 
     def _seconds(self, run: Callable[[], Any]) -> float:
-        """The least of some runs, after one that warms up; that one where it is long."""
+        """The median of some runs, after one that warms up."""
         time.sleep(self.pause)
         times: list[float] = []
-        while len(times) < 2 or sum(times) < LONG:
+        while len(times) < 2 or sum(times) < TRIED:
             begin = time.perf_counter()
             run()
             times.append(time.perf_counter() - begin)
-            if times[0] > LONG:
-                return times[0]
-        return min(times[1:])
+        return statistics.median(times[1:])
