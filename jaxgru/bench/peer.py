@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import abc
 import time
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import KW_ONLY, dataclass, field
 from importlib.util import find_spec
-from typing import Any, NamedTuple, Protocol
+from typing import Any, NamedTuple
 
 import jax
 import jax.numpy as jnp
@@ -63,7 +64,8 @@ class Ready:
     facts: Mapping[str, Any] = field(default_factory=dict)
 
 
-class Peer(Protocol):
+@dataclass(frozen=True)
+class Peer(abc.ABC):
     """An implementation somebody could pick.
 
     Attributes:
@@ -76,21 +78,16 @@ class Peer(Protocol):
       pause: seconds to wait after its run, because its workers spin and would slow whoever comes next.
     """
 
-    @property
-    def name(self) -> str: ...  # noqa: D102 the class says what each is
-    @property
-    def package(self) -> str: ...  # noqa: D102
-    @property
-    def variant(self) -> Mapping[str, str]: ...  # noqa: D102
-    @property
-    def candidate_bias(self) -> bool: ...  # noqa: D102
-    @property
-    def backward(self) -> bool: ...  # noqa: D102
-    @property
-    def devices(self) -> bool: ...  # noqa: D102
-    @property
-    def pause(self) -> float: ...  # noqa: D102
+    name: str
+    package: str
+    _: KW_ONLY
+    variant: Mapping[str, str] = field(default_factory=dict)
+    candidate_bias: bool = True
+    backward: bool = True
+    devices: bool = False
+    pause: float = 0.0
 
+    @abc.abstractmethod
     def ready(self, problem: Problem, *, dtype: str, backward: bool, devices: int) -> Ready:
         """Puts the problem's arrays in place, in "f32" or "bf16", and compiles what compiles.
 
@@ -100,33 +97,24 @@ class Peer(Protocol):
           backward: whether `run` gives the gradients (of weights, xs and h0), or ys.
           devices: how many devices share the batch; more than 1 only where the peer has `devices`.
         """
-        ...
 
 
 @dataclass(frozen=True)
-class JaxPeer:
+class JaxPeer(Peer):
     """An implementation in JAX: its own part is how it takes our weights, and one call.
 
     Args:
-      name: as the report shows it.
-      package: what has to be installed.
+      name, package: as of every `Peer`, and so are `variant` and the rest.
       build: (T, B, I, H) -> (convert, apply). `convert(GRUParams) -> theirs` is differentiable jnp code; every
         leaf of theirs is a floating array. `apply(theirs, xs, h0) -> ys` is called under jit, in the peer's
         own order of axes.
-      variant: the `jaxgru.GRU` it computes.
-      candidate_bias: whether it has a bias beside h W_n.
       batch_major: whether apply's xs are (B, T, I) and its ys (B, T, H); they are turned outside the timing.
     """
 
-    name: str
-    package: str
     build: Callable[[int, int, int, int], tuple[Function, Function]]
-    variant: Mapping[str, str] = field(default_factory=dict)
-    candidate_bias: bool = True
+    _: KW_ONLY
     batch_major: bool = False
-    backward: bool = field(default=True, init=False)
-    devices: bool = field(default=True, init=False)
-    pause: float = field(default=0.0, init=False)
+    devices: bool = True
 
     def ready(self, problem: Problem, *, dtype: str, backward: bool, devices: int) -> Ready:
         """Compiles the call, or its gradients, for the problem."""

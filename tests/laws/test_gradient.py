@@ -18,8 +18,6 @@ SMALL = [
     "rnn-tanh",
     "leaky",
     "lstm-projection",
-    "sru-2018",
-    "zoneout",
 ]
 
 

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from jaxgru.bench.peer import JaxPeer
 from jaxgru.cells.dense import blocks
+from jaxgru.cells.lstm import LSTMState
 
 if TYPE_CHECKING:
     from jaxgru.bench.peer import Function
@@ -26,14 +27,6 @@ def convert(params: Any) -> Any:
     }
 
 
-def build(T: int, B: int, I: int, H: int) -> tuple[Function, Function]:  # noqa: ARG001, E741
-    """The layer as its documentation writes it."""
-    from flax import linen  # noqa: PLC0415 only where it is measured
-
-    layer = linen.RNN(linen.GRUCell(H))
-    return convert, lambda theirs, xs, h0: layer.apply({"params": {"cell": theirs}}, xs, initial_carry=h0)
-
-
 def convert_lstm(params: Any) -> Any:
     """Linen's tree of either LSTM, which has its biases beside the state."""
     gates = zip(
@@ -45,18 +38,25 @@ def convert_lstm(params: Any) -> Any:
     return theirs
 
 
-def build_lstm(cell: str, T: int, B: int, I: int, H: int) -> tuple[Function, Function]:  # noqa: ARG001, E741
-    """The layer around the cell of that name."""
-    from flax import linen  # noqa: PLC0415
+def carry(h0: Any) -> Any:
+    """A state as Flax carries it: an LSTM's is (c, h)."""
+    return (h0.c, h0.h) if isinstance(h0, LSTMState) else h0
+
+
+def build(cell: str, T: int, B: int, I: int, H: int) -> tuple[Function, Function]:  # noqa: ARG001, E741
+    """The layer around the cell of that name, as its documentation writes it."""
+    from flax import linen  # noqa: PLC0415 only where it is measured
 
     layer = linen.RNN(getattr(linen, cell)(H))
-    return convert_lstm, lambda theirs, xs, h0: layer.apply(
-        {"params": {"cell": theirs}}, xs, initial_carry=(h0.c, h0.h)
-    )
+
+    def apply(theirs: Any, xs: Any, h0: Any) -> Any:
+        return layer.apply({"params": {"cell": theirs}}, xs, initial_carry=carry(h0))
+
+    return convert if cell == "GRUCell" else convert_lstm, apply
 
 
-PEER = JaxPeer("flax-linen", "flax", build, batch_major=True)
+PEER = JaxPeer("flax-linen", "flax", partial(build, "GRUCell"), batch_major=True)
 LSTM = (
-    JaxPeer("flax-linen", "flax", partial(build_lstm, "LSTMCell"), batch_major=True),
-    JaxPeer("flax-linen (optimized)", "flax", partial(build_lstm, "OptimizedLSTMCell"), batch_major=True),
+    JaxPeer("flax-linen", "flax", partial(build, "LSTMCell"), batch_major=True),
+    JaxPeer("flax-linen (optimized)", "flax", partial(build, "OptimizedLSTMCell"), batch_major=True),
 )

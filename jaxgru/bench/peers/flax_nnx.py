@@ -1,12 +1,14 @@
-"""`flax.nnx.RNN`, batch-major, of `GRUCell`, with one bias, beside the input, or of `OptimizedLSTMCell`."""
+"""`flax.nnx.RNN`, batch-major, of `GRUCell`, with one bias, beside the input, or of `LSTMCell`."""
 
 from __future__ import annotations
 
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import jax.numpy as jnp
 
 from jaxgru.bench.peer import JaxPeer
+from jaxgru.bench.peers import flax_linen
 from jaxgru.cells.dense import blocks
 
 if TYPE_CHECKING:
@@ -20,31 +22,23 @@ def convert(params: Any) -> Any:
     return {"dense_i": {"kernel": params.w_x, "bias": bias}, "dense_h": {"kernel": params.w_h}}
 
 
-def build(T: int, B: int, I: int, H: int) -> tuple[Function, Function]:  # noqa: ARG001, E741
-    """The layer, split into its graph and its state as the functional API has it."""
+def convert_lstm(params: Any) -> Any:
+    """Nnx's state of the LSTM, named as linen's tree but for what is a word of Python."""
+    return {{"if": "if_"}.get(name, name): leaves for name, leaves in flax_linen.convert_lstm(params).items()}
+
+
+def build(cell: str, T: int, B: int, I: int, H: int) -> tuple[Function, Function]:  # noqa: ARG001, E741
+    """The layer around the cell of that name, split into its graph and its state as the functional API has it."""
     from flax import nnx  # noqa: PLC0415 only where it is measured
 
-    graph, _ = nnx.split(nnx.RNN(nnx.GRUCell(I, H, rngs=nnx.Rngs(0)), rngs=False))
-    return convert, lambda theirs, xs, h0: nnx.merge(graph, {"cell": theirs})(xs, initial_carry=h0)
+    graph, _ = nnx.split(nnx.RNN(getattr(nnx, cell)(I, H, rngs=nnx.Rngs(0)), rngs=False))
+
+    def apply(theirs: Any, xs: Any, h0: Any) -> Any:
+        return nnx.merge(graph, {"cell": theirs})(xs, initial_carry=flax_linen.carry(h0))
+
+    return convert if cell == "GRUCell" else convert_lstm, apply
 
 
-def convert_lstm(params: Any) -> Any:
-    """Nnx's state of the LSTM, which has its bias beside the state."""
-    return {
-        "dense_i": {"kernel": params.w_x},
-        "dense_h": {"kernel": params.w_h, "bias": params.b_x + params.b_h},
-    }
-
-
-def build_lstm(T: int, B: int, I: int, H: int) -> tuple[Function, Function]:  # noqa: ARG001, E741
-    """The layer around nnx's optimized cell, which has a GRUCell's layout."""
-    from flax import nnx  # noqa: PLC0415
-
-    graph, _ = nnx.split(nnx.RNN(nnx.OptimizedLSTMCell(I, H, rngs=nnx.Rngs(0)), rngs=False))
-    return convert_lstm, lambda theirs, xs, h0: nnx.merge(graph, {"cell": theirs})(
-        xs, initial_carry=(h0.c, h0.h)
-    )
-
-
-PEER = JaxPeer("flax-nnx", "flax", build, candidate_bias=False, batch_major=True)
-LSTM = (JaxPeer("flax-nnx", "flax", build_lstm, batch_major=True),)
+PEER = JaxPeer("flax-nnx", "flax", partial(build, "GRUCell"), candidate_bias=False, batch_major=True)
+# Not the OptimizedLSTMCell, which is no quicker forward, and slower backward.
+LSTM = (JaxPeer("flax-nnx", "flax", partial(build, "LSTMCell"), batch_major=True),)

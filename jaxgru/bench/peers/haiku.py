@@ -1,4 +1,4 @@
-"""`haiku.dynamic_unroll` of `haiku.GRU`, reset before the product and an update that writes, and `haiku.LSTM`."""
+"""`haiku.dynamic_unroll` of `haiku.GRU`: the reset gate before the product, an update gate that writes."""
 
 from __future__ import annotations
 
@@ -34,24 +34,4 @@ def build(T: int, B: int, I: int, H: int) -> tuple[Function, Function]:  # noqa:
     return convert, haiku.without_apply_rng(unroll).apply
 
 
-def convert_lstm(params: Any) -> Any:
-    """Haiku's tree of the LSTM: one matrix, gates i, g, f, o, and 1 added to f in each step."""
-    matrix = jnp.concatenate([params.w_x, params.w_h])
-    i, f, g, o = blocks(4, jnp.concatenate([matrix, (params.b_x + params.b_h)[None]]))
-    w = jnp.concatenate([i, g, f, o], -1)
-    return {"lstm/linear": {"w": w[:-1], "b": w[-1] - jnp.repeat(jnp.array([0.0, 0, 1, 0]), i.shape[-1])}}
-
-
-def build_lstm(T: int, B: int, I: int, H: int) -> tuple[Function, Function]:  # noqa: ARG001, E741
-    """The same unroll."""
-    import haiku  # noqa: PLC0415
-
-    def unroll(xs: Any, h0: Any) -> Any:
-        return haiku.dynamic_unroll(haiku.LSTM(H), xs, haiku.LSTMState(h0.h, h0.c))[0]
-
-    transformed: Any = haiku.transform(unroll)
-    return convert_lstm, haiku.without_apply_rng(transformed).apply
-
-
 PEER = JaxPeer("haiku", "haiku", build, variant={"reset": "before", "update": "writes"})
-LSTM = (JaxPeer("haiku", "haiku", build_lstm),)

@@ -36,7 +36,7 @@ def ours(
         return lambda params: params, lambda params, xs, h0: scan(cell, params, xs, h0, backend=backend)[1]
 
     words = [*variant.values(), *([] if backend == AUTO else [repr(backend)])]
-    return JaxPeer(f"jaxgru ({', '.join(words)})" if words else "jaxgru", "jaxgru", build, variant)
+    return JaxPeer(f"jaxgru ({', '.join(words)})" if words else "jaxgru", "jaxgru", build, variant=variant)
 
 
 def streamer(params: Any, batch: int) -> Callable[[np.ndarray], np.ndarray]:

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import statistics
 import time
-from dataclasses import dataclass, field
+from dataclasses import KW_ONLY, dataclass
 from typing import TYPE_CHECKING, Any
 
+from jaxgru.bench.peer import Peer
 from jaxgru.training.mesh import cores
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Callable
 
     from jaxgru.bench.peer import Problem, Ready
 
@@ -18,24 +19,18 @@ TRIED = 0.2  # seconds for which each number of threads is tried
 
 
 @dataclass(frozen=True)
-class ThreadedPeer:
+class ThreadedPeer(Peer):
     """An implementation outside JAX, on all cores, or on one where that is quicker.
 
     Args:
-      name: as the report shows it.
-      package: what has to be installed.
+      name, package, backward: as of every `Peer`.
       build: (problem, dtype, backward, threads) -> Ready.
-      backward: whether it has gradients.
     """
 
-    name: str
-    package: str
     build: Callable[[Problem, str, bool, int], Ready]
+    _: KW_ONLY
     backward: bool = False
-    variant: Mapping[str, str] = field(default_factory=dict, init=False)
-    candidate_bias: bool = field(default=True, init=False)
-    devices: bool = field(default=False, init=False)
-    pause: float = field(default=0.005, init=False)
+    pause: float = 0.005
 
     def ready(self, problem: Problem, *, dtype: str, backward: bool, devices: int) -> Ready:  # noqa: ARG002
         """Tries both numbers of threads."""
