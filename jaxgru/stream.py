@@ -66,7 +66,7 @@ class Stream:
         self.model = model
         self.batch_shape = checks.sizes("batch_shape", batch_shape)
         self._params = jax.tree.map(jnp.array, params)
-        self._shape = (*self.batch_shape, model.input_size)
+        self._shape = (*self.batch_shape, *checks.spatial_shape(model), model.input_size)
         self._advance = jax.jit(self._traced, donate_argnums=0)
         self._initial = model.initial_state(self.batch_shape, self._params)
         x = np.zeros(self._shape, jnp.result_type(*jax.tree.leaves(self._params)))
@@ -110,7 +110,7 @@ class Stream:
         """One input of every stream.
 
         Args:
-          x: (*B, I), of JAX or NumPy.
+          x: (*B, I), of JAX or NumPy; (*B, *spatial_shape, I) for a convolutional model.
 
         Returns:
           y (*B, output_size), perhaps still being computed: reading it, or `block_until_ready`, waits.

@@ -37,8 +37,8 @@ class Sequential:
       >>> params = cell.init(jax.random.key(0))
       >>> final, ys = jaxgru.scan(cell, params, jnp.ones((7, 3)), backend=jaxgru.Sequential(save="states"))
 
-    Cost: T steps in sequence. Memory for a GRU's derivative: 5 T·B·H numbers beside the projected inputs with
-      save="gates", T·B·H with save="states".
+    Cost: T steps in sequence. Memory for a GRU's derivative: some ten numbers for each of T·B·H, however it is
+      made; `save` decides what the forward loop writes, which is a matter of time. `Chunked` is what saves memory.
     """
 
     hoist: bool = True

@@ -262,3 +262,16 @@ def test_a_stream_evaluates(rate):
     stream = jaxgru.Stream(cell, params, (B,))
     assert_close(stream.feed(XS), jaxgru.scan(cell, params, XS)[1])
     assert_close(stream.step(XS[0]), jaxgru.scan(cell, params, jnp.concatenate([XS, XS[:1]]))[1][-1])
+
+
+def test_a_stream_of_a_grid():
+    """A convolutional model streams, and single rows of it are reset."""
+    cell = CELLS["conv"]
+    params, xs = cell.init(KEY), inputs(cell)
+    stream = jaxgru.Stream(cell, params, (B,))
+    ys = [stream.step(xs[0]), *stream.feed(xs[1:4])]
+    assert_close(jnp.stack(ys), jaxgru.scan(cell, params, xs[:4])[1])
+    stream.reset([1])
+    resets = jnp.zeros((T, B), bool).at[4, 1].set(True)
+    assert_close(stream.feed(xs[4:]), jaxgru.scan(cell, params, xs, resets=resets)[1][4:])
+    assert stream.state.shape == (B, 3, H)
