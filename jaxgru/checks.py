@@ -52,7 +52,8 @@ def flag(name: str, value: Any) -> None:
 def rate(name: str, value: Any) -> float:
     """A probability below one."""
     static(name, value)
-    if isinstance(value, bool) or not isinstance(value, int | float) or not 0 <= value < 1:
+    known = isinstance(value, int | float | np.number) and not isinstance(value, bool)
+    if not known or not 0 <= value < 1:
         raise ValueError(f"{name} must be a number in [0, 1), got {value!r}")
     return float(value)
 
@@ -154,6 +155,8 @@ def same_tree(name: str, value: Any, expected: Any, why: str = "") -> None:
             [name + jax.tree_util.keystr(path) for path, _ in jax.tree_util.tree_leaves_with_path(tree)]
             for tree in (value, expected)
         )
+        if here == there:
+            raise ValueError(f"{name} must be {_form(expected)}{why}, got {_form(value)}")
         missing = ", ".join(path for path in there if path not in here) or "nothing"
         unexpected = ", ".join(path for path in here if path not in there) or "nothing"
         raise ValueError(
@@ -163,6 +166,14 @@ def same_tree(name: str, value: Any, expected: Any, why: str = "") -> None:
     for (path, leaf), want in zip(jax.tree_util.tree_leaves_with_path(value), wanted, strict=True):
         label = name + jax.tree_util.keystr(path)
         shape(label, floating(label, leaf), want.shape, why)
+
+
+def _form(tree: Any) -> str:
+    """How a pytree is built: (GRUParams, LSTMState), without its arrays."""
+    if tree is None or not hasattr(tree, "__len__") or hasattr(tree, "shape"):
+        return "*"
+    parts = tree.values() if isinstance(tree, dict) else tree
+    return f"{type(tree).__name__}({', '.join(map(_form, parts))})"
 
 
 def key(name: str, value: Any) -> None:

@@ -244,6 +244,8 @@ class Cell(abc.ABC):
         Raises:
           TypeError, ValueError: x or state of another dtype or shape than the cell's.
         """
+        if key is not None:
+            checks.key("key", key)
         x = checks.floating("x", x)
         spatial, rank = self.spatial_shape, len(self.spatial_shape) + 1
         if x.ndim < rank or x.shape[x.ndim - rank :] != (*spatial, self.input_size):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import math
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Literal, NamedTuple
@@ -10,7 +11,7 @@ import jax.numpy as jnp
 from jax import lax
 
 from jaxgru import checks
-from jaxgru.cells.dense import Masked, accumulator, blocks, unmasked
+from jaxgru.cells.dense import Masked, accumulator, blocks, dense, dot, unmasked
 from jaxgru.cells.gated import GatedUnit
 
 if TYPE_CHECKING:
@@ -79,7 +80,8 @@ class ConvGRU(GatedUnit):
       >>> ys.shape
       (7, 8, 8, 5)
 
-    Cost: that of a `GRU` of K·I inputs and K·H units, for each place of the grid.
+    Cost: that of a `GRU` of K·I inputs and K·H units, for each place of the grid. Its derivative keeps what the
+      kernels see, K times inputs and states: `Chunked` keeps it for one chunk at a time.
 
     References: Ballas et al. 2016 (arXiv:1511.06432), whose units are reset="before", update="writes".
 
@@ -154,8 +156,31 @@ class ConvGRU(GatedUnit):
         return y.reshape(*lead, *y.shape[1:])
 
     def product_over_time(self, x: Array, w: Array) -> Array:
-        """x ∗ W over all of time: the same."""
-        return self.product(x, w)
+        """x ∗ W as one matmul of all that the kernel sees at each place.
+
+        XLA's CPU backend is slow at a convolution's derivatives, and merges the axes of time and batch, which
+        its partitioner could not share out.
+        """
+        return dense(self._patches(x), w.reshape(-1, w.shape[-1]))
+
+    def product_of_change(self, x: Array, w: Array | Masked) -> Array:
+        """Likewise, in the loop of the derivative."""
+        x, w = unmasked(x, w)
+        return dot(self._patches(x), w.reshape(-1, w.shape[-1]))
+
+    def _patches(self, x: Array) -> Array:
+        """What the kernel sees at each place, (…, *spatial_shape, K·channels)."""
+        kernel, dilation = self._each_axis(self.kernel_size), self._each_axis(self.dilation)
+        lead = x.ndim - 1 - len(kernel)
+        spans = [d * (k - 1) for k, d in zip(kernel, dilation, strict=True)]
+        padding = [(0, 0)] * lead + [(span // 2, span - span // 2) for span in spans] + [(0, 0)]
+        wide = jnp.pad(x, padding)
+        views = []
+        for point in itertools.product(*map(range, kernel)):
+            starts = [p * d for p, d in zip(point, dilation, strict=True)]
+            cut = tuple(slice(s, s + n) for s, n in zip(starts, self.spatial_shape, strict=True))
+            views.append(wide[(..., *cut, slice(None))])
+        return jnp.concatenate(views, -1)
 
     def _each_axis(self, value: int | tuple[int, ...]) -> tuple[int, ...]:
         return value if isinstance(value, tuple) else (value,) * len(self.spatial_shape)
@@ -164,7 +189,7 @@ class ConvGRU(GatedUnit):
 def _sizes(name: str, value: Any, axes: int) -> int | tuple[int, ...]:
     """A size for each spatial axis, or one for all: the same choice is the same value."""
     if not isinstance(value, tuple):
-        return checks.size(name, value)
+        return checks.size(f"{name}, if it is no tuple,", value)
     if len(value) != axes:
         raise ValueError(f"{name} must have {axes} sizes, as spatial_shape has axes, got {value}")
     sizes = checks.sizes(name, value)

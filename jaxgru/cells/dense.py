@@ -42,6 +42,10 @@ class Masked(NamedTuple):
     weight: Array
     mask: Array
 
+    def __rmatmul__(self, x: Array) -> Array:
+        """`x @ w`, for a cell that multiplies without `dot`."""
+        return (x * self.mask) @ self.weight
+
 
 def unmasked(x: Array, w: Array | Masked) -> tuple[Array, Array]:
     """What a matrix sees of x, and the matrix."""

@@ -86,6 +86,10 @@ class GatedUnit(Cell):
     def product_over_time(self, x: Array, w: Array) -> Array:
         """x W over all of time, for a W that is differentiated."""
 
+    def product_of_change(self, x: Array, w: Array | Masked) -> Array:
+        """x W in the loop of the derivative."""
+        return self.product(x, w)
+
     def add_biases(self, params: Any, products: Any) -> Projected:
         """(a_r, a_z, a_n): each product with b_x, and with every part of b_h that stands outside ⊙ r."""
         if params.b_x is not None:
@@ -144,11 +148,11 @@ class GatedUnit(Cell):
         """
         keep, k_r, k_z, k_n, inner = coef
         if self.reset == "after":
-            d_r, d_z, d_n = blocks(3, self.product(dprev, params.w_h))
+            d_r, d_z, d_n = blocks(3, self.product_of_change(dprev, params.w_h))
             return keep * dprev + k_r * d_r + k_z * d_z + inner * d_n
         w_rz, w_n = self._gates_and_candidate(params.w_h)
-        d_r, d_z = blocks(2, self.product(dprev, w_rz))
-        return keep * dprev + k_z * d_z + k_n * self.product(k_r * d_r + inner * dprev, w_n)
+        d_r, d_z = blocks(2, self.product_of_change(dprev, w_rz))
+        return keep * dprev + k_z * d_z + k_n * self.product_of_change(k_r * d_r + inner * dprev, w_n)
 
     def source(self, params: Any, coef: Coefficients, prev: Array, dparams: Any, da: Projected) -> Array:
         """s, for all of time at once.
@@ -166,7 +170,7 @@ class GatedUnit(Cell):
         (w_rz, w_n), (dw_rz, dw_n) = map(self._gates_and_candidate, (params.w_h, dparams.w_h))
         d_r, d_z = blocks(2, self.product_over_time(*changed(prev, w_rz, dw_rz)))
         d_n = self.product_over_time(*changed(inner * prev, w_n, dw_n))
-        d_n = da_n + d_n + self.product(k_r * (da_r + d_r), w_n)
+        d_n = da_n + d_n + self.product_of_change(k_r * (da_r + d_r), w_n)
         return k_z * (da_z + d_z) + k_n * d_n
 
     def hold(self, a: Projected, valid: Array) -> Projected:

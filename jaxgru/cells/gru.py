@@ -40,32 +40,6 @@ class GRUParams(NamedTuple):
     b_h: Array | None = None
 
 
-class Gates(NamedTuple):
-    """What one step computes on its way, each (…, H).
-
-    Attributes:
-      reset: r.
-      update: z.
-      candidate: n.
-      recurrent: h W_n + b_n where the reset gate comes after the product; None where it comes before.
-    """
-
-    reset: Array
-    update: Array
-    candidate: Array
-    recurrent: Array | None
-
-
-class Coefficients(NamedTuple):
-    """The derivative of one step, each (…, H); the names are those in `GRU.linearize`."""
-
-    keep: Array
-    k_r: Array
-    k_z: Array
-    k_n: Array
-    inner: Array
-
-
 @dataclass(frozen=True, init=False, repr=False)
 class GRU(GatedUnit):
     """A gated recurrent unit.

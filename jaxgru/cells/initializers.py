@@ -127,8 +127,8 @@ class Chrono:
     base: str | Initializer = "uniform"
 
     def __post_init__(self) -> None:
-        if checks.size("max_steps", self.max_steps) < 3:
-            raise ValueError(f"max_steps must be at least 3, got {self.max_steps}")
+        if not 3 <= checks.size("max_steps", self.max_steps) < 2**31:
+            raise ValueError(f"max_steps must be at least 3 and below 2**31, got {self.max_steps}")
         object.__setattr__(self, "base", initializer(self.base))
 
     def __call__(self, key: Array, parameter: Parameter, *, fan_in: int, dtype: Any) -> Array:
@@ -137,9 +137,10 @@ class Chrono:
         if not parameter.memory:
             return drawn
         size = parameter.shape[-1] // parameter.blocks
-        u = jax.random.uniform(jax.random.fold_in(key, 1), (size,), dtype, 1, self.max_steps - 1)
+        wide = jnp.promote_types(dtype, jnp.float32)  # in half precision u would overflow
+        u = jax.random.uniform(jax.random.fold_in(key, 1), (size,), wide, 1, self.max_steps - 1)
         parts = [
-            part if sign is None else sign * jnp.log(u)
+            part if sign is None else (sign * jnp.log(u)).astype(dtype)
             for part, sign in zip(jnp.split(drawn, parameter.blocks), parameter.memory, strict=True)
         ]
         return jnp.concatenate(parts)

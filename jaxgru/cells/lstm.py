@@ -85,7 +85,7 @@ class LSTM(Cell):
       hidden_size: H, the width of the memory c.
       projection: O, the width of h and of one output, through a matrix W_p; None means h is as wide as c.
       forget_bias: what the two biases of f add up to at the start; None leaves them as drawn, which is
-        PyTorch's way. `Chrono`, which sets them too, goes before it.
+        PyTorch's way. `Chrono` sets them itself.
       bias: whether there are b_x and b_h.
       dtype: of the matmuls and outputs; None means what inputs and parameters promote to. In half precision
         gates and state are float32.
@@ -135,6 +135,9 @@ class LSTM(Cell):
         checks.flag("bias", bias)
         self._set(projection=projection, forget_bias=forget_bias, bias=bool(bias))
         super().__init__(input_size, hidden_size, dtype=dtype, param_dtype=param_dtype, init=init)
+        if forget_bias not in {None, 1.0} and (not bias or isinstance(self.initializer, Chrono)):
+            why = "Chrono sets that bias" if bias else "there is no bias"
+            raise ValueError(f"forget_bias must be left out here, for {why}, got {forget_bias}")
 
     @property
     def output_size(self) -> int:

@@ -9,7 +9,7 @@ import jax
 import jax.numpy as jnp
 
 from jaxgru import checks
-from jaxgru.cells.dense import Masked
+from jaxgru.cells.dense import Masked, accumulator
 from jaxgru.layers.wrapper import Wrapper, keys
 
 if TYPE_CHECKING:
@@ -84,7 +84,8 @@ class VariationalDropout(Wrapper):
         params, inputs = super().prepare(params, xs, key)
         if self.state:
             w: Any = self.recurrent(params)
-            mask = _mask(jax.random.fold_in(own, 1), self.state, (*xs.shape[1:-1], w.shape[-2]), jnp.float32)
+            wide = accumulator(xs.dtype)
+            mask = _mask(jax.random.fold_in(own, 1), self.state, (*xs.shape[1:-1], w.shape[-2]), wide)
             params = self.with_recurrent(params, Masked(w, mask))
         return params, inputs
 

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 import jax.numpy as jnp
 
 from jaxgru import checks
+from jaxgru.cells.dense import accumulator
 from jaxgru.recurrence.marks import along, valid_steps
 
 if TYPE_CHECKING:
@@ -49,10 +50,11 @@ def mean(ys: Array, lengths: Array | None = None) -> Array:
       Array([2., 1.], dtype=float32)
     """
     ys, valid = _checked(ys, lengths)
+    wide = ys.astype(accumulator(ys.dtype))
     if valid is None:
-        return ys.sum(0) / (len(ys) or 1)
-    count = jnp.maximum(valid.sum(0), 1)
-    return jnp.where(along(valid, ys), ys, 0).sum(0) / along(count[None], ys)[0].astype(ys.dtype)
+        return (wide.sum(0) / (len(ys) or 1)).astype(ys.dtype)
+    count = along(jnp.maximum(valid.sum(0), 1)[None], ys)[0]
+    return (jnp.where(along(valid, ys), wide, 0).sum(0) / count).astype(ys.dtype)
 
 
 def max(ys: Array, lengths: Array | None = None) -> Array:  # noqa: A001 - pooling.max, as in numpy.max
@@ -67,8 +69,9 @@ def max(ys: Array, lengths: Array | None = None) -> Array:  # noqa: A001 - pooli
         return jnp.zeros(ys.shape[1:], ys.dtype)
     if valid is None:
         return ys.max(0)
-    lowest = jnp.finfo(ys.dtype).min
-    return jnp.where(along(valid.any(0), ys[0]), jnp.where(along(valid, ys), ys, lowest).max(0), 0)
+    valid = along(valid, ys)
+    first = jnp.where(valid[0], ys[0], 0)  # where there is no step, this is the result; else no new one
+    return jnp.where(valid, ys, first).max(0)
 
 
 def _checked(ys: Array, lengths: Array | None) -> tuple[Array, Array | None]:

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, Literal
 
 import jax
 import jax.numpy as jnp
+import numpy as np
 from jax import Array
 
 from jaxgru import checks
@@ -79,17 +80,19 @@ class Stack:
                     f"layers[{i + 1}] must have spatial_shape {checks.axes(there)}, as the layer below it, "
                     f"got {checks.axes(here)}"
                 )
-        if not isinstance(residual, bool) and residual != "where_equal":
+        checks.static("residual", residual)
+        if not isinstance(residual, bool | np.bool_) and residual != "where_equal":
             raise ValueError(f"residual must be True, False or 'where_equal', got {residual!r}")
+        equal = bool(residual) and residual != "where_equal"
         for i, layer in enumerate(layers):
-            if residual is True and layer.input_size != layer.output_size:
+            if equal and layer.input_size != layer.output_size:
                 raise ValueError(
                     f"layers[{i}] must have an output as wide as its input for residual=True, got "
                     f"{layer.output_size} and {layer.input_size}; residual='where_equal' leaves it out"
                 )
         object.__setattr__(self, "layers", layers)
         object.__setattr__(self, "dropout", checks.rate("dropout", dropout))
-        object.__setattr__(self, "residual", residual)
+        object.__setattr__(self, "residual", residual if isinstance(residual, str) else bool(residual))
 
     def __repr__(self) -> str:
         """The call that makes this stack."""
@@ -127,12 +130,14 @@ class Stack:
     def initial_state(self, batch_shape: tuple[int, ...] = (), params: PyTree = None) -> tuple[PyTree, ...]:
         """The state before the first step, a tuple with each layer's."""
         each = [None] * len(self.layers) if params is None else params
+        checks.length("params", each, len(self.layers), f" for {self}")
         return tuple(layer.initial_state(batch_shape, p) for layer, p in zip(self.layers, each, strict=True))
 
     def step(self, params: PyTree, state: PyTree, x: Array, key: Array | None = None) -> tuple[PyTree, Array]:
         """One raw input through every layer; see `Cell.step`."""
         checks.length("params", params, len(self.layers), f" for {self}")
         checks.length("state", state, len(self.layers), f" for {self}")
+        x = checks.floating("x", x)
         new = []
         for i, layer in enumerate(self.layers):
             layer_key = None if key is None else jax.random.fold_in(key, i)

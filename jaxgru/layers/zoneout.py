@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import jax
 import jax.numpy as jnp
+import numpy as np
 
 from jaxgru import checks
 from jaxgru.layers.wrapper import Wrapper, keys
@@ -55,7 +56,7 @@ class Zoneout(Wrapper):
         super().__init__(cell)
         state = jax.eval_shape(lambda k: cell.initial_state((), cell.init(k)), jax.random.key(0))
         structure: Any = jax.tree.structure(state)
-        if not isinstance(rate, tuple):
+        if isinstance(rate, int | float | np.number):
             rate = checks.rate("rate", rate)
         elif structure != jax.tree.structure(rate):
             raise ValueError(f"rate must be a number, or formed like the state of {cell}, got {rate!r}")
@@ -85,7 +86,8 @@ class Zoneout(Wrapper):
         keep = []
         for i, (part, rate) in enumerate(zip(parts, rates, strict=True)):
             if own is None:
-                keep.append(jnp.full((len(xs),) + (1,) * part.ndim, rate, part.dtype))
+                one = (1,) * (part.ndim - len(batch))
+                keep.append(jnp.full((len(xs), *batch, *one), rate, part.dtype))
             else:
                 drawn = jax.random.bernoulli(jax.random.fold_in(own, i), rate, (len(xs), *part.shape))
                 keep.append(drawn.astype(part.dtype))
@@ -131,10 +133,16 @@ class Zoneout(Wrapper):
         return super().output(params, states, inputs[0], key)
 
     def affine(self, params: PyTree, a: PyTree) -> tuple[Array, Array]:
-        """Refused: the parts of a state are kept apart from each other."""
+        """Refused, but for rates of 0: the parts of a state are kept apart from each other."""
+        if not self._acts:
+            return super().affine(params, a[0])
         raise NotImplementedError(
             f"{self} does not run under Associative(), which has no zoneout: use Sequential()"
         )
+
+    def complete(self, a: PyTree, carried: Array) -> PyTree:
+        """The states after steps, at rates of 0."""
+        return super().complete(a[0], carried)
 
 
 def _each(function: Callable[..., Array], keep: PyTree, *parts: PyTree) -> PyTree:

@@ -116,8 +116,8 @@ class NnxLayers(layers.Layers, nnx.Module):
         model = self._model(self.in_features, (1,) * self._grid_axes())
         self._gather(model, lambda name, cell: setattr(self, name, self._hold(cell, inits, rngs)))
         # nnx.RNN has a stream of this name: with one here all of its state fits, not the parameters alone.
-        noisy = self.dropout > 0 and self.num_layers > 1
-        self.rngs = rngs.dropout.fork() if noisy else nnx.RngStream(0, tag="dropout")  # type: ignore[attr-defined]
+        self.noisy = self.dropout > 0 and self.num_layers > 1
+        self.rngs = rngs.dropout.fork() if self.noisy else nnx.RngStream(0, tag="dropout")  # type: ignore[attr-defined]
 
     def weights(self, model: Stack) -> list[PyTree]:
         """The parameters as the core has them."""
@@ -168,6 +168,10 @@ class NnxLayers(layers.Layers, nnx.Module):
         return None
 
     def _dropout_key(self) -> Array:
+        if not self.noisy:
+            raise ValueError(
+                f"dropout must be given when the layers are built, for their noise: it became {self.dropout}"
+            )
         return self.rngs()  # type: ignore[attr-defined]
 
 

@@ -59,50 +59,65 @@ class Associative:
         first = cell.carried(h0)
         if not len(keep):
             return h0, cell.complete(a, write)
-        if marks.reset is not None:
-            reset = along(marks.reset, keep)
-            write = jnp.where(reset, write + keep * cell.carried(restart), write)
-            keep = jnp.where(reset, 0, keep)
         if marks.valid is not None:
             valid = along(marks.valid, keep)
             keep, write = jnp.where(valid, keep, 1), jnp.where(valid, write, 0)
+        apart = None  # steps that what stands before them does not reach
+        if marks.reset is not None:
+            apart = jnp.broadcast_to(along(marks.reset, keep), keep.shape)
+            write = jnp.where(apart, write + keep * cell.carried(restart), write)
         if marks.cut is not None:
-            cut = along(marks.cut, keep)
-            before = _shifted(_solve(keep, write, first, reverse), first, reverse)
+            before = _shifted(_solve(keep, write, first, apart, reverse), first, reverse)
+            cut = along(marks.cut, keep) & (True if apart is None else ~apart)
             write = jnp.where(cut, write + keep * lax.stop_gradient(before), write)
-            keep = jnp.where(cut, 0, keep)
-        states = cell.complete(a, checkpoint_name(_solve(keep, write, first, reverse), STATES))
+            apart = cut if apart is None else cut | apart
+        carried = _solve(keep, write, first, apart, reverse)
+        states = cell.complete(a, checkpoint_name(carried, STATES))
         if marks.valid is not None:
             states = _repeated(states, h0, marks.valid, reverse)
         return jax.tree.map(lambda s: s[0 if reverse else -1], states), states
 
 
-def _solve(keep: Array, write: Array, first: Array, reverse: bool) -> Array:
-    """h of h_t = keep_t ⊙ h_{t−1} + write_t, as the solution of a bidiagonal system.
+def _solve(keep: Array, write: Array, first: Array, apart: Array | None, reverse: bool) -> Array:
+    """h of h_t = keep_t ⊙ h_{t−1} + write_t, or write_t alone where `apart`: a bidiagonal system's solution.
 
     Stated so, its derivative is the same system with another right side, and its transpose the one that runs
     the other way: neither differentiates the steps of the prefix sum.
     """
-    start = -1 if reverse else 0
-    right = write.at[start].add(keep[start] * first)
+    zero = jnp.zeros_like(first)
 
-    def forward(keep: Array, b: Array, reverse: bool) -> Array:
-        def compose(left: tuple[Array, Array], right: tuple[Array, Array]) -> tuple[Array, Array]:
-            return left[0] * right[0], right[0] * left[1] + right[1]
-
-        return lax.associative_scan(compose, (keep, b), reverse=reverse)[1]
+    def before(h: Array, first: Array) -> Array:
+        shifted = _shifted(h, first, reverse)
+        # Selected, not multiplied with 0: what was NaN before must not come through.
+        return shifted if apart is None else jnp.where(apart, 0, shifted)
 
     def matvec(h: Array) -> Array:
-        return h - keep * _shifted(h, jnp.zeros_like(h[0]), reverse)
+        return h - keep * before(h, zero)
 
     def solve(_: Any, b: Array) -> Array:
-        return forward(keep, b, reverse)
+        return _prefix(keep, b, apart, reverse)
 
     def transposed(_: Any, b: Array) -> Array:
-        return forward(_shifted(keep, jnp.zeros_like(keep[0]), not reverse), b, not reverse)
+        here = None if apart is None else _shifted(apart, jnp.zeros_like(apart[0]), not reverse)
+        return _prefix(_shifted(keep, zero, not reverse), b, here, not reverse)
 
+    right = write + keep * before(jnp.zeros_like(write), first)
     solution: Array = lax.custom_linear_solve(matvec, right, solve, transposed)
     return solution
+
+
+def _prefix(keep: Array, write: Array, apart: Array | None, reverse: bool) -> Array:
+    """The states, from zero, by composing affine maps."""
+
+    def compose(left: tuple[Array, ...], right: tuple[Array, ...]) -> tuple[Array, ...]:
+        keep, write = left[0] * right[0], right[0] * left[1] + right[1]
+        if apart is None:
+            return keep, write
+        return keep, jnp.where(right[2], right[1], write), left[2] | right[2]
+
+    maps = (keep, write) if apart is None else (keep, write, apart)
+    states: Array = lax.associative_scan(compose, maps, reverse=reverse)[1]
+    return states
 
 
 def _shifted(h: Array, first: Array, reverse: bool) -> Array:

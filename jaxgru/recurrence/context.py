@@ -63,9 +63,9 @@ class Context:
         restart = None
         if self.resets is not None:
             restart = model.cast_state(model.initial_state(batch_shape, params), dtype, "initial_state")
-        state = varying(model.cast_state(state, dtype, "h0"), (params, xs))
         params, inputs = model.prepare(params, xs.astype(dtype), self.key)
         marks = Marks(self.valid, self.resets, self._cut(len(xs), len(batch_shape)))
+        state = varying(model.cast_state(state, dtype, "h0"), (params, inputs, marks))
         final, states = self.backend.run(model, params, inputs, state, restart, marks, reverse=self.reverse)
         ys = model.output(params, states, inputs, self.key).astype(dtype)
         if self.valid is not None:

@@ -98,6 +98,23 @@ def test_padding_repeats_a_state_bit_for_bit():
     assert_same(final, h0)
 
 
+@pytest.mark.parametrize("name", ["sru", "min-gru"])
+def test_a_reset_keeps_nothing_of_what_was_before(name):
+    """NaN before a reset, or in h0 at one, reaches neither values nor gradients behind it."""
+    cell, params, xs, h0 = problem(name, steps=8)
+    resets = jnp.zeros((8, B), bool).at[jnp.array([0, 5])].set(True)
+    broken = jax.tree.map(lambda s: jnp.full_like(s, jnp.nan), h0)
+
+    def after(xs, h0, backend):
+        return weighted(jaxgru.scan(cell, params, xs, h0, resets=resets, backend=backend)[1][5:])
+
+    poisoned = xs.at[2].set(jnp.nan)
+    got = jax.value_and_grad(after)(poisoned, broken, Associative())
+    want = jax.value_and_grad(after)(xs, h0, Sequential())
+    assert_close((got[0], got[1][5:]), (want[0], want[1][5:]), 1e-12)
+    assert np.isfinite(jaxgru.scan(cell, params, xs, broken, resets=resets, backend=Associative())[1]).all()
+
+
 def test_there_is_no_loop():
     """One program without a loop: what it is for."""
     cell, params, xs, _ = problem("min-gru")

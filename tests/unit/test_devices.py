@@ -23,6 +23,7 @@ from jaxgru import (
     VariationalDropout,
     Zoneout,
 )
+from jaxgru.cells.base import Cell
 from tests.cases import assert_close, assert_same, quick_jit, weighted
 
 T, B, I, H = 6, 5, 3, 4  # noqa: E741
@@ -200,7 +201,7 @@ def test_chrono_sets_how_long_gates_remember():
         assert 48 < u.max() <= 49.001
         assert float(u.mean()) == pytest.approx(25, abs=1)
         assert jnp.abs(params.b_x[:h]).max() <= h**-0.5
-    params = LSTM(1, h, init=jaxgru.Chrono(50), forget_bias=3.0).init(KEY)
+    params = LSTM(1, h, init=jaxgru.Chrono(50)).init(KEY)
     i, f, _, _ = jnp.split(params.b_x + params.b_h, 4)
     assert_same(i, -f)
     assert f.max() > 3.8
@@ -208,6 +209,51 @@ def test_chrono_sets_how_long_gates_remember():
     assert z.max() <= 0
     (f, _) = jnp.split(jaxgru.SRU(1, h, init=jaxgru.Chrono(50, "glorot_orthogonal")).init(KEY).b_x, 2)
     assert f.min() >= 0
+
+
+def test_chrono_in_half_precision():
+    """Spans beyond float16's largest number have finite biases."""
+    params = LSTM(1, 9, init=jaxgru.Chrono(10**6), param_dtype=jnp.float16).init(KEY)
+    assert all(np.isfinite(leaf).all() for leaf in params if leaf is not None)
+
+
+def test_zoneout_without_a_key_has_every_derivative_of_ragged_rows():
+    """Also where the gates are kept for it."""
+    cell = Zoneout(GRU(I, H), 0.3)
+    params, lengths = cell.init(KEY), jnp.array([6, 4, 0, 1, 6])
+
+    def products(backend):
+        def scalar(p):
+            return weighted(jaxgru.scan(cell, p, XS, lengths=lengths, backend=backend))
+
+        return quick_jit(lambda: jax.jvp(jax.grad(scalar), (params,), (params,))[1])()
+
+    assert_close(products(jaxgru.Sequential(save="gates")), products(jaxgru.Sequential(save="states")), 1e-4)
+
+
+def test_a_cell_that_multiplies_by_itself():
+    """A mask of the state acts on `h @ w_h` as on `dot(h, w_h)`."""
+
+    class Plain(RNN):
+        def transition(self, params, state, a):
+            return jnp.tanh(a + state @ params.w_h), ()
+
+        linearize = Cell.linearize
+        tangent = Cell.tangent
+        source = Cell.source
+
+    params = CELLS["rnn"].init(KEY)
+    cells = [VariationalDropout(make(I, H), state=0.5) for make in (Plain, RNN)]
+    assert_close(*(jaxgru.scan(cell, params, XS, key=KEY) for cell in cells))
+
+
+@pytest.mark.usefixtures("x64")
+def test_masks_scale_in_double_precision():
+    cell = RNN(1, 9, activation="relu", bias=False)
+    params = jaxgru.RNNParams(jnp.zeros((1, 9)), jnp.eye(9))
+    h0, xs = jnp.ones((4, 9)), jnp.zeros((1, 4, 1))
+    final, _ = jaxgru.scan(VariationalDropout(cell, state=0.3), params, xs, h0, key=KEY)
+    assert_same(np.unique(final), np.array([0, 1 / 0.7]))
 
 
 def test_forget_bias():

@@ -47,6 +47,15 @@ def test_spatial_outputs(head):
     assert_close(head(ys, LENGTHS), jnp.stack([head(YS, LENGTHS)] * 2, 1), 1e-6)
 
 
+def test_half_precision_and_infinities():
+    """A mean of many steps is summed in float32; a largest of −inf is −inf, padded or not."""
+    hundred = jnp.full((1000, 1, 1), 100, jnp.float16)
+    assert_same(pooling.mean(hundred), jnp.full((1, 1), 100, jnp.float16))
+    assert_same(pooling.mean(hundred, jnp.array([999])), jnp.full((1, 1), 100, jnp.float16))
+    low = jnp.full((3, 1, 2), -jnp.inf)
+    assert_same(pooling.max(low, jnp.array([2])), low[0])
+
+
 def test_last_is_a_scans_final_state():
     cell = jaxgru.GRU(2, 3)
     params = cell.init(jax.random.key(0))

@@ -44,6 +44,11 @@ AHEAD = (
     "sequence, or a forward model for streaming"
 )
 
+OTHER = (
+    "params has another structure than it must have for LSTM(3, 3): missing params.w_x, params.w_h, params.b_x, "
+    "params.b_h; unexpected params[0], params[1]"
+)
+
 COMBINATIONS = [
     # The parallel form asks for a state that is linear.
     *(
@@ -160,12 +165,58 @@ COMBINATIONS = [
             (lambda **o: Leaky(3, 4, **o), "Leaky(3, 4, init=Chrono(max_steps=9, base=Uniform()))"),
         )
     ),
-    (lambda: Chrono(2), ValueError, "max_steps must be at least 3, got 2"),
+    (lambda: Chrono(2), ValueError, "max_steps must be at least 3 and below 2**31, got 2"),
     (lambda: Chrono(9.5), TypeError, "max_steps must be an int, got 9.5 of type float"),
     (
         lambda: Chrono(9, "he"),
         ValueError,
         "init must be one of 'uniform', 'glorot_orthogonal' or an initializer value, got 'he'",
+    ),
+    (lambda: Chrono(10**40), ValueError, f"max_steps must be at least 3 and below 2**31, got {10**40}"),
+    (
+        lambda: LSTM(3, 4, forget_bias=5.0, bias=False),
+        ValueError,
+        "forget_bias must be left out here, for there is no bias, got 5.0",
+    ),
+    (
+        lambda: LSTM(3, 4, forget_bias=5.0, init=Chrono(9)),
+        ValueError,
+        "forget_bias must be left out here, for Chrono sets that bias, got 5.0",
+    ),
+    (
+        lambda: jaxgru.scan(LSTM(3, 3), GRU(3, 3).init(KEY)[:2] + (None,) * 3, XS),
+        ValueError,
+        OTHER,
+    ),
+    (
+        lambda: jaxgru.scan(RNN(3, 3), GRU(3, 3).init(KEY), XS),
+        ValueError,
+        "params must be RNNParams(*, *, *, *) for RNN(3, 3), got GRUParams(*, *, *, *)",
+    ),
+    (
+        lambda: run(LSTM(3, 4), h0=jaxgru.SRUState(XS[0], XS[0])),
+        ValueError,
+        "h0 must be LSTMState(*, *) for LSTM(3, 4), got SRUState(*, *)",
+    ),
+    (
+        lambda: GRU(3, 4).step(GRU(3, 4).init(KEY), jnp.zeros((2, 4)), XS[0], key=0),
+        TypeError,
+        "key must be a PRNG key such as jax.random.key(0), got 0",
+    ),
+    (
+        lambda: Stack([GRU(3, 3), GRU(3, 3)]).initial_state((2,), [GRU(3, 3).init(KEY)]),
+        ValueError,
+        "params must be a sequence of 2 parts for Stack([GRU(3, 3), GRU(3, 3)]), got 1",
+    ),
+    (
+        lambda: ConvGRU(3, 4, spatial_shape=(5,), kernel_size=[3]),
+        TypeError,
+        "kernel_size, if it is no tuple, must be an int, got [3] of type list",
+    ),
+    (
+        lambda: Zoneout(LSTM(3, 4), [0.1, 0.1]),
+        ValueError,
+        "rate must be a number, or formed like the state of LSTM(3, 4), got [0.1, 0.1]",
     ),
     # A learned state is in the parameters.
     (
@@ -228,7 +279,7 @@ COMBINATIONS = [
     (
         lambda: ConvGRU(3, 4, spatial_shape=(5,), dilation=0),
         ValueError,
-        "dilation must be at least 1, got 0",
+        "dilation, if it is no tuple, must be at least 1, got 0",
     ),
     (
         lambda: CONV.step(CONV.init(KEY), CONV.initial_state((2,)), XS[0]),

@@ -33,7 +33,8 @@ def build(T: int, B: int, I: int, H: int) -> tuple[Function, Function]:  # noqa:
     """A cell whose arrays are ours; its batch axis is the second, so that nothing is transposed."""
     import equinox  # noqa: PLC0415 only where it is measured
 
-    cell = equinox.nn.GRUCell(I, H, key=jax.random.key(0))
+    # By shape alone: no weights are drawn.
+    cell = equinox.filter_eval_shape(equinox.nn.GRUCell, I, H, key=jax.random.key(0))
 
     def convert(params: Any) -> Any:
         (b_r, b_z, b_n), (c_r, c_z, bias_n) = blocks(3, params.b_x), blocks(3, params.b_h)
@@ -47,7 +48,7 @@ def build_lstm(T: int, B: int, I: int, H: int) -> tuple[Function, Function]:  # 
     """The same with an LSTM, which has one bias."""
     import equinox  # noqa: PLC0415
 
-    cell = equinox.nn.LSTMCell(I, H, key=jax.random.key(0))
+    cell = equinox.filter_eval_shape(equinox.nn.LSTMCell, I, H, key=jax.random.key(0))
 
     def convert(params: Any) -> Any:
         arrays = params.w_x.T, params.w_h.T, params.b_x + params.b_h

@@ -31,7 +31,9 @@ def build(cell: str, T: int, B: int, I: int, H: int) -> tuple[Function, Function
     """The layer around the cell of that name, split into its graph and its state as the functional API has it."""
     from flax import nnx  # noqa: PLC0415 only where it is measured
 
-    graph, _ = nnx.split(nnx.RNN(getattr(nnx, cell)(I, H, rngs=nnx.Rngs(0)), rngs=False))
+    # By shape alone: no weights are drawn.
+    layer = nnx.eval_shape(lambda: nnx.RNN(getattr(nnx, cell)(I, H, rngs=nnx.Rngs(0)), rngs=False))
+    graph, _ = nnx.split(layer)
 
     def apply(theirs: Any, xs: Any, h0: Any) -> Any:
         return nnx.merge(graph, {"cell": theirs})(xs, initial_carry=flax_linen.carry(h0))

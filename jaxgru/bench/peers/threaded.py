@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
     from jaxgru.bench.peer import Problem, Ready
 
-TRIED = 0.2  # seconds for which each number of threads is tried
+TRIED = 0.1  # seconds for which each number of threads is tried
 
 
 @dataclass(frozen=True)
