@@ -12,7 +12,7 @@ import pytest
 import jaxgru
 from jaxgru.nn.linen import GRU
 from tests.cases import assert_close, assert_same
-from tests.unit.linen_cases import (
+from tests.nn.flax_cases import (
     CARRY,
     LENGTHS,
     VALID,

@@ -10,7 +10,7 @@ from flax import nnx
 import jaxgru
 from jaxgru.nn.nnx import GRU, GRUCell, MinGRU
 from tests.cases import assert_close, assert_same, weighted
-from tests.unit.linen_cases import (
+from tests.nn.flax_cases import (
     CARRY,
     FLAX,
     KINDS,

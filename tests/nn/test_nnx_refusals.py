@@ -7,7 +7,7 @@ import pytest
 from flax import nnx
 
 from jaxgru.nn.nnx import GRU, LSTM, RNN, SRU, ConvGRU, GRUCell, LSTMCell, SimpleCell
-from tests.unit.linen_cases import CARRY, WIDTH, XS, H
+from tests.nn.flax_cases import CARRY, WIDTH, XS, H
 
 RNGS = nnx.Rngs(0)
 OTHERS = "jaxgru computes nothing else, Flax's own cell does"
@@ -123,4 +123,13 @@ def test_a_state_of_another_width_is_refused() -> None:
     module = layer()
     nnx.update(module, nnx.state(GRU(WIDTH, H + 1, rngs=RNGS), nnx.Param))
     with pytest.raises(ValueError, match=r"params\[0\].w_x must have shape \(3, 12\)"):
+        module(XS)
+
+
+def test_dropout_that_comes_later() -> None:
+    """Layers built without dropout hold no stream for it, and say so rather than draw from a fixed one."""
+    module = layer(num_layers=2)
+    module.dropout = 0.5
+    module.train()
+    with pytest.raises(ValueError, match="dropout must be given when the layers are built"):
         module(XS)

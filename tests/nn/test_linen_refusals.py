@@ -11,7 +11,7 @@ import pytest
 
 import jaxgru
 from jaxgru.nn.linen import GRU, LSTM, RNN, SRU, ConvGRU, GRUCell, LSTMCell, MinGRU, SimpleCell
-from tests.unit.linen_cases import CARRY, VARIABLES, XS, H, draw
+from tests.nn.flax_cases import CARRY, VARIABLES, XS, H, draw
 
 GRID = jnp.ones((2, 5, 3, 3, 3))
 ONE, TWO, BOTH = GRU(H), GRU(H, num_layers=2), GRU(H, bidirectional=True)

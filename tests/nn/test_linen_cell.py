@@ -8,7 +8,7 @@ import pytest
 
 from jaxgru.nn.linen import GRUCell, LSTMCell, SimpleCell
 from tests.cases import assert_close, assert_same
-from tests.unit.linen_cases import FLAX, KINDS, VARIABLES, XS, H, carry_of, draw
+from tests.nn.flax_cases import FLAX, KINDS, VARIABLES, XS, H, carry_of, draw
 
 X = XS[:, 0]
 

@@ -10,7 +10,7 @@ import pytest
 import jaxgru
 from jaxgru.nn.linen import ConvGRU, MinGRU
 from tests.cases import assert_close, assert_same, weighted
-from tests.unit.linen_cases import FLAX, KINDS, LENGTHS, VALID, WIDTH, XS, B, H, T, carry_of, draw, normal
+from tests.nn.flax_cases import FLAX, KINDS, LENGTHS, VALID, WIDTH, XS, B, H, T, carry_of, draw, normal
 
 
 def gradients(module: nn.Module, variables: Any, carry: Any, **lengths: Any) -> Any:
