@@ -14,8 +14,9 @@ from jaxgru.cells import conv_gru, sru
 from jaxgru.layers.bidirectional import Bidirectional, Both
 from jaxgru.layers.stack import Stack
 from jaxgru.nn.common import Plain, Recurrent, inward, outward
+from jaxgru.recurrence.backend import Backend  # noqa: TC001 a dataclass reads its annotations
 from jaxgru.recurrence.scan import scan
-from jaxgru.recurrence.select import AUTO, Backend
+from jaxgru.recurrence.select import AUTO
 
 if TYPE_CHECKING:
     from jax import Array

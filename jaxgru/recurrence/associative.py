@@ -14,8 +14,7 @@ from jaxgru.recurrence.linearized import STATES
 from jaxgru.recurrence.marks import along
 
 if TYPE_CHECKING:
-    from jaxgru.cells.base import Cell
-    from jaxgru.recurrence.marks import Marks
+    from jaxgru.recurrence.backend import Recurrence
 
 PyTree = Any
 
@@ -42,18 +41,9 @@ class Associative:
     References: Blelloch 1990, "Prefix sums and their applications"; Martin & Cundy 2018 (arXiv:1709.04057).
     """
 
-    def run(
-        self,
-        cell: Cell,
-        params: PyTree,
-        inputs: PyTree,
-        h0: PyTree,
-        restart: PyTree,
-        marks: Marks,
-        *,
-        reverse: bool,
-    ) -> tuple[PyTree, PyTree]:
+    def run(self, recurrence: Recurrence) -> tuple[PyTree, PyTree]:
         """The state after the last step, and the states after each, for inputs without NaN in the padding."""
+        cell, params, inputs, h0, restart, marks, reverse = recurrence
         a = cell.project(params, inputs)
         keep, write = cell.affine(params, a)
         first = cell.carried(h0)

@@ -12,7 +12,7 @@ from jaxgru.recurrence.blocks import in_blocks
 from jaxgru.recurrence.sequential import Sequential
 
 if TYPE_CHECKING:
-    from jaxgru.cells.base import Cell
+    from jaxgru.recurrence.backend import Recurrence
     from jaxgru.recurrence.marks import Marks
 
 PyTree = Any
@@ -48,22 +48,13 @@ class Chunked:
     def __post_init__(self) -> None:
         checks.size("steps", self.steps)
 
-    def run(
-        self,
-        cell: Cell,
-        params: PyTree,
-        inputs: PyTree,
-        h0: PyTree,
-        restart: PyTree,
-        marks: Marks,
-        *,
-        reverse: bool,
-    ) -> tuple[PyTree, PyTree]:
+    def run(self, recurrence: Recurrence) -> tuple[PyTree, PyTree]:
         """The state after the last step, and the states after each, for inputs without NaN in the padding."""
 
         @jax.checkpoint
         def chunk(h: PyTree, part: tuple[PyTree, Marks]) -> tuple[PyTree, PyTree]:
             inputs, marks = part
-            return Sequential().run(cell, params, inputs, h, restart, marks, reverse=reverse)
+            return Sequential().run(recurrence._replace(inputs=inputs, marks=marks, h0=h))
 
-        return in_blocks(chunk, h0, (inputs, marks), self.steps, reverse=reverse)
+        parts = recurrence.inputs, recurrence.marks
+        return in_blocks(chunk, recurrence.h0, parts, self.steps, reverse=recurrence.reverse)

@@ -10,12 +10,13 @@ import jax
 import jax.numpy as jnp
 
 from jaxgru.cells.dense import varying
+from jaxgru.recurrence.backend import Recurrence
 from jaxgru.recurrence.marks import Marks, along
 
 if TYPE_CHECKING:
     from jax import Array
 
-    from jaxgru.recurrence.select import Backend
+    from jaxgru.recurrence.backend import Backend
 
 PyTree = Any
 
@@ -66,7 +67,9 @@ class Context:
         params, inputs = model.prepare(params, xs.astype(dtype), self.key)
         marks = Marks(self.valid, self.resets, self._cut(len(xs), len(batch_shape)))
         state = varying(model.cast_state(state, dtype, "h0"), (params, inputs, marks))
-        final, states = self.backend.run(model, params, inputs, state, restart, marks, reverse=self.reverse)
+        final, states = self.backend.run(
+            Recurrence(model, params, inputs, state, restart, marks, self.reverse)
+        )
         ys = model.output(params, states, inputs, self.key).astype(dtype)
         if self.valid is not None:
             ys = jnp.where(along(self.valid, ys), ys, 0)

@@ -22,6 +22,7 @@ from jaxgru.recurrence.marks import Marks, along
 
 if TYPE_CHECKING:
     from jaxgru.cells.base import Cell
+    from jaxgru.recurrence.backend import Recurrence
 
 PyTree = Any
 STATES = "jaxgru.states"  # what a policy of jax.checkpoint calls the states that the derivative needs
@@ -53,18 +54,12 @@ class Passed(NamedTuple):
     gates: PyTree
 
 
-def loop(plan: Plan, params: PyTree, h0: PyTree, restart: PyTree, inputs: PyTree, marks: Marks) -> Passed:
-    """Runs the recurrence.
-
-    Args:
-      plan: what is static.
-      params: the cell's parameters, cast.
-      h0: the state before the first step.
-      restart: the state that a reset returns to; None where there are none.
-      inputs: xs (T, *B, …), and what else the cell's `prepare` gives; with no NaN in the padding.
-      marks: which steps act, reset, and cut.
-    """
-    return _loop(plan, False, params, h0, restart, inputs, marks)
+def loop(recurrence: Recurrence, *, block: int | None, save: str, unroll: int) -> tuple[PyTree, PyTree]:
+    """Runs a recurrence, in the way that `Plan` describes; gives the last state and all of them."""
+    cell, params, inputs, h0, restart, marks, reverse = recurrence
+    plan = Plan(cell, reverse, block, save, unroll)
+    passed = _loop(plan, False, params, h0, restart, inputs, marks)
+    return passed.final, passed.states
 
 
 def held(cell: Cell, a: PyTree, valid: Array | None) -> PyTree:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from functools import partial
-from typing import Any, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 
 import jax
 import jax.numpy as jnp
@@ -12,7 +12,10 @@ from jax import Array
 from jaxgru import checks
 from jaxgru.recurrence.context import Context
 from jaxgru.recurrence.marks import along, valid_steps
-from jaxgru.recurrence.select import AUTO, Backend
+from jaxgru.recurrence.select import AUTO
+
+if TYPE_CHECKING:
+    from jaxgru.recurrence.backend import Backend
 
 PyTree = Any
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import jax
 import jax.numpy as jnp
@@ -17,49 +17,13 @@ if TYPE_CHECKING:
     from jax import Array
 
     from jaxgru.cells.base import Cell
-    from jaxgru.recurrence.marks import Marks
+    from jaxgru.recurrence.backend import Recurrence
 
 PyTree = Any
 
 
-class Backend(Protocol):
-    """A strategy: a frozen value that runs a cell's recurrence, or refuses by name."""
-
-    def run(
-        self,
-        cell: Cell,
-        params: PyTree,
-        inputs: PyTree,
-        h0: PyTree,
-        restart: PyTree,
-        marks: Marks,
-        *,
-        reverse: bool,
-    ) -> tuple[PyTree, PyTree]:
-        """Runs the recurrence.
-
-        Args:
-          cell: the recurrence.
-          params: its parameters, in the dtypes of the computation.
-          inputs: of the steps, leaves (T, *B, …), finite in the padding.
-          h0: the state before the first step.
-          restart: the state that resets return to; None without resets.
-          marks: which steps act, reset, and stop gradients.
-          reverse: whether to run from the last step to the first.
-
-        Returns:
-          The state after the last step, and the states after each, leaves (T, *B, …).
-
-        Raises:
-          NotImplementedError: the strategy cannot run this case.
-        """
-        ...
-
-
 # Measured crossovers: docs/explanation/speed.md has the figures.
-NARROW = (
-    32  # units that one unit reads; with so few, computing gates again is cheaper than storing each step's
-)
+NARROW = 32  # units that one unit reads: with so few, gates are computed again faster than stored
 WHOLE = 8 * 2**20  # bytes of projected inputs that are written and read in one go
 BLOCK = 4 * 2**20  # bytes of them in a block, where all are more
 FEWEST = 8  # steps in a block, however many bytes they have
@@ -113,9 +77,7 @@ def _choose(cell: Cell, params: PyTree, inputs: PyTree) -> Choice:
     w: Any = cell.recurrent(params)
     units = 0 if w is None else math.prod(getattr(w, "weight", w).shape[:-1])  # of a mask, the matrix
     if units <= NARROW:
-        reason = (
-            f"at {units} units for one to read the derivative computes gates again faster than it loads them"
-        )
+        reason = f"a unit reads {units} others: the derivative computes gates again faster than it loads them"
         return Choice(Sequential(save="states"), reason)
     return Choice(Sequential(), "the inputs are projected at once, and the derivative keeps the gates")
 
@@ -136,20 +98,9 @@ class Auto:
       Auto()
     """
 
-    def run(
-        self,
-        cell: Cell,
-        params: PyTree,
-        inputs: PyTree,
-        h0: PyTree,
-        restart: PyTree,
-        marks: Marks,
-        *,
-        reverse: bool,
-    ) -> tuple[PyTree, PyTree]:
+    def run(self, recurrence: Recurrence) -> tuple[PyTree, PyTree]:
         """As the chosen strategy runs it."""
-        chosen = _choose(cell, params, inputs).backend
-        return chosen.run(cell, params, inputs, h0, restart, marks, reverse=reverse)
+        return _choose(recurrence.cell, recurrence.params, recurrence.inputs).backend.run(recurrence)
 
 
 AUTO = Auto()

@@ -7,11 +7,10 @@ from typing import TYPE_CHECKING, Any, Literal
 
 from jaxgru import checks
 from jaxgru.recurrence.blocks import steps
-from jaxgru.recurrence.linearized import Plan, loop
+from jaxgru.recurrence.linearized import loop
 
 if TYPE_CHECKING:
-    from jaxgru.cells.base import Cell
-    from jaxgru.recurrence.marks import Marks
+    from jaxgru.recurrence.backend import Recurrence
 
 PyTree = Any
 
@@ -57,19 +56,7 @@ class Sequential:
                     f"block must be None with hoist=False, which projects each step, got {self.block}"
                 )
 
-    def run(
-        self,
-        cell: Cell,
-        params: PyTree,
-        inputs: PyTree,
-        h0: PyTree,
-        restart: PyTree,
-        marks: Marks,
-        *,
-        reverse: bool,
-    ) -> tuple[PyTree, PyTree]:
+    def run(self, recurrence: Recurrence) -> tuple[PyTree, PyTree]:
         """The state after the last step, and the states after each, for inputs without NaN in the padding."""
-        block = self.block or steps(inputs)
-        plan = Plan(cell, reverse, block if self.hoist else None, self.save, self.unroll)
-        passed = loop(plan, params, h0, restart, inputs, marks)
-        return passed.final, passed.states
+        block = (self.block or steps(recurrence.inputs)) if self.hoist else None
+        return loop(recurrence, block=block, save=self.save, unroll=self.unroll)

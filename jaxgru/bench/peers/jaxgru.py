@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
     from jaxgru.bench.peer import Function
-    from jaxgru.recurrence.select import Backend
+    from jaxgru.recurrence.backend import Backend
 
 
 def ours(
