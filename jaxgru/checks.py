@@ -205,6 +205,16 @@ def spatial_shape(model: Any) -> tuple[int, ...]:
     return tuple(getattr(model, "spatial_shape", ()))
 
 
+def event_shape(model: Any) -> tuple[int, ...]:
+    """The axes of one input of a model: (*spatial_shape, I)."""
+    return (*spatial_shape(model), model.input_size)
+
+
+def batch_shape(model: Any, xs: Array) -> tuple[int, ...]:
+    """*B, of a model's inputs (T, *B, *spatial_shape, I)."""
+    return xs.shape[1 : xs.ndim - len(event_shape(model))]
+
+
 def length(name: str, value: Any, expected: int, why: str = "") -> None:
     """A list or tuple of so many parts."""
     if not isinstance(value, list | tuple) or len(value) != expected:

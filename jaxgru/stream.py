@@ -10,6 +10,7 @@ import numpy as np
 from jax import Array
 
 from jaxgru import checks
+from jaxgru.recurrence.marks import along
 from jaxgru.recurrence.scan import scan
 
 if TYPE_CHECKING:
@@ -66,7 +67,7 @@ class Stream:
         self.model = model
         self.batch_shape = checks.sizes("batch_shape", batch_shape)
         self._params = jax.tree.map(jnp.array, params)
-        self._shape = (*self.batch_shape, *checks.spatial_shape(model), model.input_size)
+        self._shape = (*self.batch_shape, *checks.event_shape(model))
         self._advance = jax.jit(self._traced, donate_argnums=0)
         self._initial = model.initial_state(self.batch_shape, self._params)
         x = np.zeros(self._shape, jnp.result_type(*jax.tree.leaves(self._params)))
@@ -231,6 +232,6 @@ def _copy(tree: PyTree) -> PyTree:
 @jax.jit
 def _restart(mask: Array, initial: PyTree, state: PyTree) -> PyTree:
     def choose(fresh: Array, old: Array) -> Array:
-        return jnp.where(mask.reshape(mask.shape + (1,) * (old.ndim - mask.ndim)), fresh, old)
+        return jnp.where(along(mask, old), fresh, old)
 
     return jax.tree.map(choose, initial, state)

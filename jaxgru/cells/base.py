@@ -39,7 +39,6 @@ class Cell(abc.ABC):
     dtype: np.dtype | None
     param_dtype: np.dtype
     initializer: Initializer
-
     spatial_shape: tuple[int, ...]
 
     def __init__(
@@ -247,15 +246,16 @@ class Cell(abc.ABC):
         if key is not None:
             checks.key("key", key)
         x = checks.floating("x", x)
-        spatial, rank = self.spatial_shape, len(self.spatial_shape) + 1
-        if x.ndim < rank or x.shape[x.ndim - rank :] != (*spatial, self.input_size):
-            expected = checks.axes(("*B", *spatial, self.input_size))
+        event = checks.event_shape(self)
+        lead = x.ndim - len(event)
+        if lead < 0 or x.shape[lead:] != event:
+            expected = checks.axes(("*B", *event))
             raise ValueError(f"x must have shape {expected}, got {checks.axes(x.shape)}")
         checks.same_tree(
             "params", params, jax.eval_shape(lambda: self.init(jax.random.key(0))), f" for {self}"
         )
         checks.same_tree(
-            "state", state, jax.eval_shape(lambda p: self.initial_state(x.shape[: x.ndim - rank], p), params)
+            "state", state, jax.eval_shape(lambda p: self.initial_state(x.shape[:lead], p), params)
         )
         dtype = self.compute_dtype(params, x)
         params, state = self.cast(params, dtype), self.cast_state(state, dtype, "state")

@@ -79,7 +79,7 @@ class Zoneout(Wrapper):
         if not self._acts:
             return inner, (inputs, None)
         own = keys(key)[0]
-        batch = xs.shape[1 : xs.ndim - 1 - len(self.spatial_shape)]
+        batch = checks.batch_shape(self, xs)
         state = jax.eval_shape(lambda p: self.initial_state(batch, p), params)
         parts, structure = jax.tree.flatten(state)
         rates = self.rate if isinstance(self.rate, tuple) else (self.rate,) * len(parts)

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 import jax
 import jax.numpy as jnp
 
+from jaxgru import checks
 from jaxgru.cells.dense import varying
 from jaxgru.recurrence.backend import Recurrence
 from jaxgru.recurrence.marks import Marks, along
@@ -60,7 +61,7 @@ class Context:
             return final, ys, states
         dtype = model.compute_dtype(params, xs)
         params = model.cast(params, dtype)
-        batch_shape = xs.shape[1 : xs.ndim - 1 - len(model.spatial_shape)]
+        batch_shape = checks.batch_shape(model, xs)
         restart = None
         if self.resets is not None:
             restart = model.cast_state(model.initial_state(batch_shape, params), dtype, "initial_state")

@@ -17,6 +17,7 @@ import jax.numpy as jnp
 from jax import Array, lax
 from jax.ad_checkpoint import checkpoint_name
 
+from jaxgru import checks
 from jaxgru.recurrence.blocks import in_blocks, steps
 from jaxgru.recurrence.marks import Marks, along
 
@@ -66,7 +67,7 @@ def held(cell: Cell, a: PyTree, valid: Array | None) -> PyTree:
     """a with held gates at the steps that do not act, if the cell has such."""
     if not cell.holds or valid is None:
         return a
-    return cell.hold(a, valid.reshape(valid.shape + (1,) * (len(cell.spatial_shape) + 1)))
+    return cell.hold(a, valid.reshape(valid.shape + (1,) * len(checks.event_shape(cell))))
 
 
 @partial(jax.custom_jvp, nondiff_argnums=(0, 1))

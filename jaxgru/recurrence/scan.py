@@ -107,7 +107,7 @@ def scan(
     """
     checks.model("model", model)
     xs = checks.floating("xs", xs)
-    event = (*checks.spatial_shape(model), model.input_size)
+    event = checks.event_shape(model)
     if xs.ndim < 1 + len(event) or xs.shape[xs.ndim - len(event) :] != event:
         expected = checks.axes(("T", "*B", *event))
         raise ValueError(f"xs must have shape {expected} for {model}, got {checks.axes(xs.shape)}")
@@ -151,8 +151,7 @@ def _scan(
     key: Array | None,
 ) -> tuple[PyTree, Array, PyTree]:
     checks.same_tree("params", params, jax.eval_shape(lambda: model.init(jax.random.key(0))), f" for {model}")
-    spatial = len(checks.spatial_shape(model))
-    initial = model.initial_state(xs.shape[1 : xs.ndim - 1 - spatial], params)
+    initial = model.initial_state(checks.batch_shape(model, xs), params)
     if h0 is not None:
         checks.same_tree("h0", h0, initial, f" for {model}")
     valid = None

@@ -57,7 +57,7 @@ def select(cell: Cell, steps: int, batch_shape: tuple[int, ...] = ()) -> Choice:
     if not hasattr(cell, "project") or isinstance(cell, type):
         raise TypeError(f"cell must be a cell such as GRU(64, 128), got {cell!r}: ask for each cell in it")
     steps, rows = checks.size("steps", steps), checks.sizes("batch_shape", batch_shape)
-    shape = (steps, *rows, *cell.spatial_shape, cell.input_size)
+    shape = (steps, *rows, *checks.event_shape(cell))
     dtype = cell.dtype or cell.param_dtype
 
     def prepared(key: Array) -> tuple[PyTree, PyTree]:
