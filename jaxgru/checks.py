@@ -168,6 +168,19 @@ def same_tree(name: str, value: Any, expected: Any, why: str = "") -> None:
         shape(label, floating(label, leaf), want.shape, why)
 
 
+def same_params(params: Any, model: Any) -> None:
+    """Parameters such as `model.init` draws, whatever a call adds to them where `init` leaves None."""
+
+    def given(part: Any) -> bool:
+        return getattr(part, "is_given", False)
+
+    def drawn(tree: Any) -> Any:
+        return jax.tree.map(lambda part: None if given(part) else part, tree, is_leaf=given)
+
+    expected = jax.eval_shape(lambda: model.init(jax.random.key(0)))
+    same_tree("params", drawn(params), drawn(expected), f" for {model}")
+
+
 def _form(tree: Any) -> str:
     """How a pytree is built: (GRUParams, LSTMState), without its arrays."""
     if tree is None or not hasattr(tree, "__len__") or hasattr(tree, "shape"):

@@ -31,6 +31,8 @@ from jaxgru import (
     Zoneout,
     reference,
 )
+from jaxgru.layers.attention import Additive
+from tests.attending import Attending, attending_step
 from tests.leaky import Leaky, leaky_step
 from tests.oracle import layer_norm_gru_step, layer_norm_lstm_step, zoneout_step
 
@@ -96,6 +98,9 @@ CELLS = {
         LayerNorm(GRU(I, H, reset="before")), partial(layer_norm_gru_step, reset="before"), dots=None
     ),
     "layer-norm-lstm": CellLaws(LayerNorm(LSTM(I, H)), layer_norm_lstm_step, dots=None),
+    "attention-decoder": CellLaws(
+        Attending(GRU(I, H), Additive(H, 5, P), output_size=3), attending_step, dots=None
+    ),
     "leaky": CellLaws(Leaky(I, H), leaky_step, dots=None),
 }
 

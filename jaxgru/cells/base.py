@@ -147,6 +147,10 @@ class Cell(abc.ABC):
         a = coef[1]
         return jax.jvp(lambda p, a: self.advance(p, prev, a), (params, a), (dparams, da))[1]
 
+    def drive(self, params: PyTree, coef: PyTree, prev: PyTree, da: PyTree) -> PyTree:
+        """The part of `source` that a change of a has: what a loop needs where a depends on the state."""
+        return self.source(params, coef, prev, jax.tree.map(jnp.zeros_like, params), da)
+
     # What stands around them.
 
     def initial_state(self, batch_shape: tuple[int, ...] = (), params: PyTree = None) -> PyTree:
@@ -251,9 +255,7 @@ class Cell(abc.ABC):
         if lead < 0 or x.shape[lead:] != event:
             expected = checks.axes(("*B", *event))
             raise ValueError(f"x must have shape {expected}, got {checks.axes(x.shape)}")
-        checks.same_tree(
-            "params", params, jax.eval_shape(lambda: self.init(jax.random.key(0))), f" for {self}"
-        )
+        checks.same_params(params, self)
         checks.same_tree(
             "state", state, jax.eval_shape(lambda p: self.initial_state(x.shape[:lead], p), params)
         )

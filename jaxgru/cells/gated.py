@@ -160,18 +160,27 @@ class GatedUnit(Cell):
         K_r (δa_r + h δW_r) + K_z (δa_z + h δW_z) + K_n (δa_n + r (h δW_n + δb_n))        reset="after"
         K_z (δa_z + h δW_z) + K_n (δa_n + (r h) δW_n + (K_r (δa_r + h δW_r)) W_n)         reset="before"
         """
-        _, k_r, k_z, k_n, inner = coef
+        inner = coef.inner
         da_r, da_z, da_n = da
         if self.reset == "after":
             d_r, d_z, d_n = blocks(3, self.product_over_time(*changed(prev, params.w_h, dparams.w_h)))
             if dparams.b_h is not None:
                 d_n = d_n + blocks(3, dparams.b_h)[2]
-            return k_r * (da_r + d_r) + k_z * (da_z + d_z) + k_n * da_n + inner * d_n
+            return self.drive(params, coef, prev, (da_r + d_r, da_z + d_z, da_n)) + inner * d_n
         (w_rz, w_n), (dw_rz, dw_n) = map(self._gates_and_candidate, (params.w_h, dparams.w_h))
         d_r, d_z = blocks(2, self.product_over_time(*changed(prev, w_rz, dw_rz)))
         d_n = self.product_over_time(*changed(inner * prev, w_n, dw_n))
-        d_n = da_n + d_n + self.product_of_change(k_r * (da_r + d_r), w_n)
-        return k_z * (da_z + d_z) + k_n * d_n
+        return self.drive(params, coef, prev, (da_r + d_r, da_z + d_z, da_n + d_n))
+
+    def drive(self, params: Any, coef: Coefficients, prev: Array, da: Projected) -> Array:
+        """K_r δa_r + K_z δa_z + K_n δa_n (after); K_z δa_z + K_n (δa_n + (K_r δa_r) W_n) (before)."""
+        del prev
+        _, k_r, k_z, k_n, _ = coef
+        da_r, da_z, da_n = da
+        if self.reset == "after":
+            return k_r * da_r + k_z * da_z + k_n * da_n
+        _, w_n = self._gates_and_candidate(params.w_h)
+        return k_z * da_z + k_n * (da_n + self.product_of_change(k_r * da_r, w_n))
 
     def hold(self, a: Projected, valid: Array) -> Projected:
         """Where `valid` is False: z of exactly 1 (keeps) or 0 (writes), and r and n of no matter."""

@@ -62,6 +62,15 @@ class LSTMState(NamedTuple):
     c: Array
 
 
+class LSTMGates(NamedTuple):
+    """What one step computes on its way, each (…, H): i, f, g and o."""
+
+    input: Array
+    forget: Array
+    candidate: Array
+    output: Array
+
+
 class LSTMCoefficients(NamedTuple):
     """The derivative of one step; the names are those in `LSTM.linearize`."""
 
@@ -183,14 +192,14 @@ class LSTM(Cell):
             )
         return i, f, g, o
 
-    def transition(self, params: LSTMParams, state: LSTMState, a: Four) -> tuple[LSTMState, Four]:
+    def transition(self, params: LSTMParams, state: LSTMState, a: Four) -> tuple[LSTMState, LSTMGates]:
         """h', c' and the gates i, f, g, o."""
         u_i, u_f, u_g, u_o = (p + q for p, q in zip(a, blocks(4, dot(state.h, params.w_h)), strict=True))
         i, f, o = jax.nn.sigmoid(u_i), jax.nn.sigmoid(u_f), jax.nn.sigmoid(u_o)
         g = jnp.tanh(u_g)
         c = f * state.c + i * g
         m = o * jnp.tanh(c)
-        return LSTMState(m if params.w_p is None else dot(m, params.w_p), c), (i, f, g, o)
+        return LSTMState(m if params.w_p is None else dot(m, params.w_p), c), LSTMGates(i, f, g, o)
 
     def output(self, params: Any, states: LSTMState, inputs: Any, key: Array | None) -> Array:
         """h."""
@@ -198,7 +207,7 @@ class LSTM(Cell):
         return states.h
 
     def linearize(
-        self, params: LSTMParams, prev: LSTMState, a: Four, passed: tuple[LSTMState, Four] | None = None
+        self, params: LSTMParams, prev: LSTMState, a: Four, passed: tuple[LSTMState, LSTMGates] | None = None
     ) -> LSTMCoefficients:
         """The coefficients of the derivative of a step.
 
@@ -222,9 +231,14 @@ class LSTM(Cell):
     ) -> LSTMState:
         """s, for all of time at once: as `tangent`, with D_• = δa_• + h δW_•, plus m δW_p."""
         recurrent = blocks(4, dense(*changed(prev.h, params.w_h, dparams.w_h)))
-        d = [p + q for p, q in zip(da, recurrent, strict=True)]
-        s = self._through(params, coef, 0, d)
+        i, f, g, o = (p + q for p, q in zip(da, recurrent, strict=True))
+        s = self.drive(params, coef, prev, (i, f, g, o))
         return s if coef.m is None else s._replace(h=s.h + dense(coef.m, dparams.w_p))
+
+    def drive(self, params: LSTMParams, coef: LSTMCoefficients, prev: LSTMState, da: Four) -> LSTMState:
+        """As `tangent`, with D_• = δa_• alone."""
+        del prev
+        return self._through(params, coef, 0, da)
 
     def _through(self, params: LSTMParams, coef: LSTMCoefficients, kept: Any, d: Any) -> LSTMState:
         """(δh', δc') from what c keeps, and the changes of the gates' sums."""

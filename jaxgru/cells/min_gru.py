@@ -38,6 +38,12 @@ class MinGRUParams(NamedTuple):
     b_x: Array | None = None
 
 
+class MinGRUGates(NamedTuple):
+    """What one step computes on its way: z (…, H)."""
+
+    update: Array
+
+
 class MinGRUCoefficients(NamedTuple):
     """The derivative of one step; the names are those in `MinGRU.linearize`."""
 
@@ -124,17 +130,17 @@ class MinGRU(Cell):
         b_z, b_n = blocks(2, params.b_x)
         return z + b_z, n + b_n
 
-    def transition(self, params: MinGRUParams, state: Array, a: Two) -> tuple[Array, Array]:
+    def transition(self, params: MinGRUParams, state: Array, a: Two) -> tuple[Array, MinGRUGates]:
         """h' and z."""
         del params
         z = jax.nn.sigmoid(a[0])
-        return (1 - z) * state + z * a[1], z
+        return (1 - z) * state + z * a[1], MinGRUGates(z)
 
     def linearize(
-        self, params: MinGRUParams, prev: Array, a: Two, passed: tuple[Array, Array] | None = None
+        self, params: MinGRUParams, prev: Array, a: Two, passed: tuple[Array, MinGRUGates] | None = None
     ) -> MinGRUCoefficients:
         """keep = 1 − z, K_z = (n − h) z (1 − z), z."""
-        _, z = self.transition(params, prev, a) if passed is None else passed
+        _, (z,) = self.transition(params, prev, a) if passed is None else passed
         return MinGRUCoefficients(1 - z, (a[1] - prev) * z * (1 - z), z)
 
     def tangent(self, params: MinGRUParams, coef: MinGRUCoefficients, dprev: Array) -> Array:

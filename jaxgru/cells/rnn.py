@@ -126,3 +126,8 @@ class RNN(Cell):
     def source(self, params: RNNParams, coef: Array, prev: Array, dparams: RNNParams, da: Array) -> Array:
         """φ' (δa + h δW_h)."""
         return coef * (da + dense(*changed(prev, params.w_h, dparams.w_h)))
+
+    def drive(self, params: RNNParams, coef: Array, prev: Array, da: Array) -> Array:
+        """φ' δa."""
+        del params, prev
+        return coef * da

@@ -52,6 +52,13 @@ class SRUState(NamedTuple):
     c: Array
 
 
+class SRUGates(NamedTuple):
+    """What one step computes on its way, each (…, H): f and r."""
+
+    forget: Array
+    reset: Array
+
+
 class SRUCoefficients(NamedTuple):
     """The derivative of one step; the names are those in `SRU.linearize`."""
 
@@ -153,7 +160,7 @@ class SRU(Cell):
             f, r = f + b_f, r + b_r
         return g, f, r, skip[0] if skip else xs.astype(g.dtype)
 
-    def transition(self, params: SRUParams, state: SRUState, a: Four) -> tuple[SRUState, tuple[Array, Array]]:
+    def transition(self, params: SRUParams, state: SRUState, a: Four) -> tuple[SRUState, SRUGates]:
         """h', c' and the gates f, r."""
         g, f, r, x = a
         if params.v is not None:
@@ -161,7 +168,7 @@ class SRU(Cell):
             f, r = f + v_f * state.c, r + v_r * state.c
         f, r = jax.nn.sigmoid(f), jax.nn.sigmoid(r)
         c = f * state.c + (1 - f) * g
-        return SRUState(r * self._activation(c) + (1 - r) * x, c), (f, r)
+        return SRUState(r * self._activation(c) + (1 - r) * x, c), SRUGates(f, r)
 
     def output(self, params: Any, states: SRUState, inputs: Any, key: Array | None) -> Array:
         """h."""
@@ -173,7 +180,7 @@ class SRU(Cell):
         params: SRUParams,
         prev: SRUState,
         a: Four,
-        passed: tuple[SRUState, tuple[Array, Array]] | None = None,
+        passed: tuple[SRUState, SRUGates] | None = None,
     ) -> SRUCoefficients:
         """The coefficients of the derivative of a step, with v = 0 in the variant of 2017.
 

@@ -1,5 +1,5 @@
 """Compositions of cells and of other compositions, devices around cells, and heads."""
 
-from jaxgru.layers import pooling
+from jaxgru.layers import attention, pooling
 
-__all__ = ["pooling"]
+__all__ = ["attention", "pooling"]

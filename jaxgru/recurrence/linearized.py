@@ -78,11 +78,11 @@ def _loop(
 
     def body(h: PyTree, step: tuple[PyTree, Marks]) -> tuple[PyTree, tuple[PyTree, PyTree]]:
         a, (valid, reset, cut) = step
-        h = _where(cut, lax.stop_gradient(h), h)
-        h = _where(reset, restart, h)
+        h = where(cut, lax.stop_gradient(h), h)
+        h = where(reset, restart, h)
         a = held(cell, cell.project(params, a), valid) if plan.block is None else a
         new, gates = cell.transition(params, h, a)
-        new = new if cell.holds or valid is None else _where(~valid, h, new)
+        new = new if cell.holds or valid is None else where(~valid, h, new)
         return new, (new, gates if saving else None)
 
     def run(h: PyTree, part: tuple[PyTree, Marks]) -> tuple[PyTree, tuple[PyTree, PyTree]]:
@@ -103,7 +103,7 @@ def _loop_jvp(plan: Plan, saving: bool, primals: Any, tangents: Any) -> tuple[Pa
     dparams, dh0, drestart, dinputs, _ = tangents
     out = _loop(plan, saving or plan.save == "gates", *primals)
     out = out._replace(states=checkpoint_name(out.states, STATES))
-    prev = _before(plan, h0, restart, out.states, marks)
+    prev = before(plan.reverse, h0, restart, out.states, marks)
     # A held gate does not change with a, so that δa needs no mark: what stands before it is zero.
     a, da = jax.jvp(cell.project, (params, inputs), (dparams, dinputs))
     a = held(cell, a, marks.valid)
@@ -115,54 +115,55 @@ def _loop_jvp(plan: Plan, saving: bool, primals: Any, tangents: Any) -> tuple[Pa
     # reverse mode would compute it in a loop of its own.
     idle = None if cell.holds or marks.valid is None else ~marks.valid
     marked = tuple(
-        None if mark is None else _spread(mark, out.states) for mark in (marks.reset, marks.cut, idle)
+        None if mark is None else spread(mark, out.states) for mark in (marks.reset, marks.cut, idle)
     )
-    nothing = _zeros(h0)
+    nothing = zeros(h0)
 
     def body(dh: PyTree, step: tuple[PyTree, PyTree, Any]) -> tuple[PyTree, PyTree]:
         coef, s, (reset, cut, idle) = step
-        dh = _select(cut, nothing, dh)
-        dh = _select(reset, drestart, dh)
+        dh = select(cut, nothing, dh)
+        dh = select(reset, drestart, dh)
         new = jax.tree.map(jnp.add, cell.tangent(params, coef, dh), s)
-        new = _select(idle, dh, new)
+        new = select(idle, dh, new)
         return new, new
 
     dfinal, dstates = lax.scan(body, dh0, (coef, s, marked), reverse=plan.reverse, unroll=plan.unroll)
     if not saving:
         return out._replace(gates=None), Passed(dfinal, dstates, None)
-    dprev = _before(plan, dh0, drestart, dstates, marks, zero_cut=True)
+    dprev = before(plan.reverse, dh0, drestart, dstates, marks, zero_cut=True)
     dgates = jax.jvp(lambda *args: cell.transition(*args)[1], (params, prev, a), (dparams, dprev, da))[1]
     return out, Passed(dfinal, dstates, dgates)
 
 
-def _before(
-    plan: Plan, h0: PyTree, restart: PyTree, states: PyTree, marks: Marks, zero_cut: bool = False
+def before(
+    reverse: bool, h0: PyTree, restart: PyTree, states: PyTree, marks: Marks, zero_cut: bool = False
 ) -> PyTree:
     """The state each step acts on, from the states after each."""
 
     def shift(first: Array, after: Array) -> Array:
-        parts = (after[1:], first[None]) if plan.reverse else (first[None], after[:-1])
+        parts = (after[1:], first[None]) if reverse else (first[None], after[:-1])
         return jnp.concatenate(parts) if len(after) else after
 
     prev = jax.tree.map(shift, h0, states)
-    prev = _where(marks.cut, _zeros(prev) if zero_cut else lax.stop_gradient(prev), prev)
-    return _where(marks.reset, restart, prev)
+    prev = where(marks.cut, zeros(prev) if zero_cut else lax.stop_gradient(prev), prev)
+    return where(marks.reset, restart, prev)
 
 
-def _spread(mark: Array, states: PyTree) -> PyTree:
+def spread(mark: Array, states: PyTree) -> PyTree:
     """A mark (T, *B) for each entry of each state (T, *B, …)."""
     return jax.tree.map(lambda s: jnp.broadcast_to(along(mark, s), s.shape), states)
 
 
-def _select(marks: PyTree, yes: PyTree, no: PyTree) -> PyTree:
+def select(marks: PyTree, yes: PyTree, no: PyTree) -> PyTree:
     """`yes` where the marks of its entries are set; `no` without marks."""
     return no if marks is None else jax.tree.map(jnp.where, marks, yes, no)
 
 
-def _where(mark: Array | None, yes: PyTree, no: PyTree) -> PyTree:
+def where(mark: Array | None, yes: PyTree, no: PyTree) -> PyTree:
     """`yes` where the mark of a step is set; `no` without marks."""
-    return no if mark is None else _select(_spread(mark, no), yes, no)
+    return no if mark is None else select(spread(mark, no), yes, no)
 
 
-def _zeros(tree: PyTree) -> PyTree:
+def zeros(tree: PyTree) -> PyTree:
+    """A tree of zeros like the arrays of another."""
     return jax.tree.map(jnp.zeros_like, tree)

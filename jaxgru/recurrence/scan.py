@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from functools import partial
 from typing import TYPE_CHECKING, Any, Protocol
 
 import jax
@@ -105,6 +104,29 @@ def scan(
     Differs from: `flax.linen.RNN` and Keras are batch-major by default; PyTorch takes ragged batches as
       `PackedSequence`. In all three, reset states in mid-sequence are the caller's business.
     """
+    xs, lengths, resets, truncate = checked(model, params, xs, h0, lengths, resets, reverse, key, truncate)
+    checks.flag("states", states)
+    if not callable(getattr(backend, "run", None)) or isinstance(backend, type):
+        raise TypeError(f"backend must be a value such as Sequential() or Chunked(32), got {backend!r}")
+    checks.hashable("backend", backend)
+    final, ys, every = _scan(
+        model, bool(reverse), backend, truncate, bool(states), params, xs, h0, lengths, resets, key
+    )
+    return (final, ys, every) if states else (final, ys)
+
+
+def checked(
+    model: Model,
+    params: PyTree,
+    xs: Any,
+    h0: PyTree,
+    lengths: Any,
+    resets: Any,
+    reverse: bool,
+    key: Any,
+    truncate: int | None,
+) -> tuple[Array, Array | None, Array | None, int | None]:
+    """xs, lengths and resets as arrays, and truncate; unless an argument of `scan` is to be refused."""
     checks.model("model", model)
     xs = checks.floating("xs", xs)
     event = checks.event_shape(model)
@@ -122,22 +144,14 @@ def scan(
             raise TypeError(f"resets must be bool, got {resets.dtype}; compare, e.g. resets != 0")
         checks.shape("resets", resets, lead, " like the leading axes of xs")
     checks.flag("reverse", reverse)
-    checks.flag("states", states)
     if key is not None:
         checks.key("key", key)
     if truncate is not None:
         truncate = checks.size("truncate", truncate)
-    if not callable(getattr(backend, "run", None)) or isinstance(backend, type):
-        raise TypeError(f"backend must be a value such as Sequential() or Chunked(32), got {backend!r}")
-    checks.hashable("backend", backend)
-    final, ys, every = _scan(
-        model, bool(reverse), backend, truncate, bool(states), params, xs, h0, lengths, resets, key
-    )
-    return (final, ys, every) if states else (final, ys)
+    return xs, lengths, resets, truncate
 
 
-@partial(jax.jit, static_argnums=(0, 1, 2, 3, 4))
-def _scan(
+def over_sequence(
     model: Model,
     reverse: bool,
     backend: Backend,
@@ -150,7 +164,8 @@ def _scan(
     resets: Array | None,
     key: Array | None,
 ) -> tuple[PyTree, Array, PyTree]:
-    checks.same_tree("params", params, jax.eval_shape(lambda: model.init(jax.random.key(0))), f" for {model}")
+    """What `scan` compiles, for arguments that it has checked: a backend runs each cell of the model in turn."""
+    checks.same_params(params, model)
     initial = model.initial_state(checks.batch_shape(model, xs), params)
     if h0 is not None:
         checks.same_tree("h0", h0, initial, f" for {model}")
@@ -163,3 +178,6 @@ def _scan(
     context = Context(lengths, valid, resets, reverse, key, backend, truncate)
     final, ys, every = context.scan(model, params, xs, initial if h0 is None else h0)
     return final, ys, every if states else None
+
+
+_scan = jax.jit(over_sequence, static_argnums=(0, 1, 2, 3, 4))
