@@ -67,7 +67,19 @@ __all__ = [
     "scan",
 ]
 
-_MODULES = ("bench", "data", "interop", "layers", "nn", "recurrence", "reference", "tasks", "training")
+_MODULES = (
+    "bench",
+    "data",
+    "decode",
+    "interop",
+    "layers",
+    "nn",
+    "probe",
+    "recurrence",
+    "reference",
+    "tasks",
+    "training",
+)
 
 
 def __getattr__(name: str) -> Any:

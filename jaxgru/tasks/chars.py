@@ -13,6 +13,7 @@ import numpy as np
 import numpy.typing as npt
 import optax
 
+from jaxgru import decode
 from jaxgru.data import DataError
 from jaxgru.data.text import Corpus
 from jaxgru.data.vocabulary import Vocabulary
@@ -26,7 +27,6 @@ from jaxgru.training.task import PyTree, Split, Task
 METRIC = "bits_per_character"
 ORDER = 5  # characters of the baseline's longest gram
 CHUNK = 512  # characters that one dispatch of the evaluation reads
-GREEDY = 1e-6  # a temperature at which nothing but the likeliest character is drawn
 
 
 @dataclass(frozen=True)
@@ -101,6 +101,12 @@ class CharModel(nn.Module):
         carry, ys = gru(xs, carry, deterministic=deterministic)
         ys = nn.Dropout(dropout)(ys, deterministic=deterministic)
         return carry, nn.Dense(self.symbols)(ys)
+
+    @nn.nowrap
+    def step(self, params: PyTree, carry: PyTree, ids: jax.Array) -> tuple[PyTree, jax.Array]:
+        """One character of each row, ids (B,), for `jaxgru.decode`: `unknown`, which is no character, never follows."""
+        carry, logits = _read(self, params, ids[None], carry)
+        return carry, logits[0].at[:, -1].set(-jnp.inf)
 
 
 class Chars(Task):
@@ -230,15 +236,12 @@ class Chars(Task):
         characters, the model first writes the same ones.
         """
         prompt = options.prompt if prompt is None else prompt
-        write = partial(_write, self.model, params, key, options.temperature, options.top_p)
-        carry, drawn = self._blank(1), []
-        *read, token = self._encode_prompt(prompt)
-        for known in read:
-            carry, _ = write(0, carry, known)
-        for step in range(options.length):
-            carry, token = write(step, carry, token)
-            drawn.append(int(token))
-        return prompt + self.symbols.decode(drawn)
+        ids = jnp.asarray(self._encode_prompt(prompt))[:, None]
+        if not options.length:
+            return prompt
+        draw = {"temperature": options.temperature, "top_p": options.top_p}
+        written = decode.sample(self.model, params, self._blank(1), ids, key, steps=options.length, **draw)
+        return prompt + self.symbols.decode(np.asarray(written.tokens[:, 0]))
 
     def _encode_prompt(self, prompt: str) -> npt.NDArray[np.int32]:
         """The ids of a prompt, never none: an empty one is a line break, or else the first character."""
@@ -271,23 +274,3 @@ def _nats(
     carry, logits = _read(model, params, ids[:-1], carry)
     nats = optax.softmax_cross_entropy_with_integer_labels(logits, ids[1:])[:, 0]
     return carry, jnp.where(jnp.arange(len(nats)) < size, nats, 0).sum()
-
-
-@partial(jax.jit, static_argnums=0)
-def _write(
-    model: CharModel,
-    params: PyTree,
-    key: jax.Array,
-    temperature: float,
-    top_p: float,
-    step: int,
-    carry: PyTree,
-    token: jax.Array,
-) -> tuple[PyTree, jax.Array]:
-    """Read one character and draw the next one; never `unknown`, which is no character."""
-    carry, logits = _read(model, params, token[None, None], carry)
-    logits = (logits[0, 0] / jnp.maximum(temperature, GREEDY)).at[-1].set(-jnp.inf)
-    order = jnp.argsort(-logits)
-    p = jax.nn.softmax(logits[order])
-    kept = jnp.where(jnp.cumsum(p) - p < top_p, logits[order], -jnp.inf)
-    return carry, order[jax.random.categorical(jax.random.fold_in(key, step), kept)].astype(jnp.int32)

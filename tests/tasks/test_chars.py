@@ -8,6 +8,7 @@ import numpy as np
 import optax
 import pytest
 
+from jaxgru import decode
 from jaxgru.data.text import language_reference
 from jaxgru.data.vocabulary import Vocabulary
 from jaxgru.tasks import chars, find
@@ -218,12 +219,16 @@ class TestSample:
         key = jax.random.key(1)
         assert task.sample(params, "a", key, long).startswith(task.sample(params, "a", key, short))
 
-    def test_one_compilation_serves_all_prompts_and_options(self, task, params):
+    def test_one_compilation_serves_all_numbers_and_prompts_of_one_length(self, task, params):
         task.sample(params, "a", jax.random.key(0), task.config.sample)
-        before = chars._write._cache_size()
-        for prompt, t, p, n in [("bb", 0.1, 0.5, 3), ("", 2.0, 1.0, 4), ("The end", 0.0, 0.9, 0)]:
-            task.sample(params, prompt, jax.random.key(1), Chars.Sample(prompt, n, t, p))
-        assert chars._write._cache_size() == before
+        before, length = decode.writing._write._cache_size(), task.config.sample.length
+        for prompt, t, p in [("b", 0.1, 0.5), ("", 2.0, 1.0), ("T", 0.0, 0.9)]:
+            task.sample(params, prompt, jax.random.key(1), Chars.Sample(prompt, length, t, p))
+        assert decode.writing._write._cache_size() == before
+
+    def test_no_characters_are_the_prompt(self, task, params):
+        options = dataclasses.replace(task.config.sample, length=0)
+        assert task.sample(params, "The", jax.random.key(0), options) == "The"
 
     def test_an_empty_prompt_starts_a_line(self, task, params):
         options, key = task.config.sample, jax.random.key(2)
