@@ -3,7 +3,7 @@
 from jaxgru.probe.gates import Gate, Gates, gates
 from jaxgru.probe.gradient_flow import GradientFlow, gradient_flow
 from jaxgru.probe.jacobians import jacobians
-from jaxgru.probe.memory import Memory, memory
+from jaxgru.probe.memory import Reach, memory
 from jaxgru.probe.record import Record, record
 from jaxgru.probe.spectrum import Spectrum, spectrum
 
@@ -11,7 +11,7 @@ __all__ = [
     "Gate",
     "Gates",
     "GradientFlow",
-    "Memory",
+    "Reach",
     "Record",
     "Spectrum",
     "gates",

@@ -26,7 +26,7 @@ PyTree = Any
 
 @jax.tree_util.register_dataclass
 @dataclass(frozen=True, eq=False)
-class Memory:
+class Reach:
     """What `memory` gives.
 
     Attributes:
@@ -72,7 +72,7 @@ class Memory:
         return f"{median:g} steps" + (" (median)" if lengths.size > 1 else "")
 
 
-def memory(record: Record, threshold: float = 1 / np.e) -> Memory:
+def memory(record: Record, threshold: float = 1 / np.e) -> Reach:
     """How much of a change of the state k steps before the last arrives at the last, for every k.
 
         ∂h_T/∂h_{T−k} = A_T A_{T−1} … A_{T−k+1},  norm_k = ‖∂h_T/∂h_{T−k}‖_F / √D
@@ -87,7 +87,7 @@ def memory(record: Record, threshold: float = 1 / np.e) -> Memory:
         its time constant.
 
     Returns:
-      A `Memory`.
+      A `Reach`.
 
     Raises:
       TypeError, ValueError: something that is no record, or no such threshold.
@@ -122,13 +122,13 @@ def _threshold(value: Any) -> float:
 
 
 @partial(jax.jit, static_argnums=0)
-def _memory(threshold: float, record: Record) -> Memory:
+def _memory(threshold: float, record: Record) -> Reach:
     norm = _by_lag(record, _norms(record))
     keep: Array | None = getattr(record.coef, "keep", None)
     kept = None if keep is None else _by_lag(record, _products(record, keep))
     forgotten = norm < threshold
     length = jnp.where(forgotten.any(0), forgotten.argmax(0), jnp.inf)
-    return Memory(record.label, norm, kept, length, threshold)
+    return Reach(record.label, norm, kept, length, threshold)
 
 
 def _norms(record: Record) -> Array:

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from jaxgru import GRU, LSTM, RNN, DropConnect, VariationalDropout, Zoneout, scan
-from jaxgru.probe import Memory, Record, jacobians, memory, record, spectrum
+from jaxgru.probe import Reach, Record, jacobians, memory, record, spectrum
 from tests.cases import CELLS, Case, assert_close, quick_jit
 from tests.probe.helpers import SHARP, drawn, flat
 
@@ -17,7 +17,7 @@ T, LENGTHS = 5, np.array([5, 3, 0])
 
 def probed(
     cell: Any, batch: tuple[int, ...] = (3,), threshold: float = 0.3, **options: Any
-) -> tuple[Record, np.ndarray, Memory]:
+) -> tuple[Record, np.ndarray, Reach]:
     """A record with its Jacobians and its memory, from a state that is not zero."""
 
     def run(params: Any, xs: Any, options: Any) -> Any:
