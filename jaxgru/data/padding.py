@@ -32,7 +32,7 @@ class Batch(NamedTuple):
     steps: int
 
     def pad(
-        self, sequences: Sequence[npt.ArrayLike], fill: float = 0
+        self, sequences: Sequence[npt.ArrayLike], fill: float = 0, *, shorter: bool = False
     ) -> tuple[npt.NDArray[Any], npt.NDArray[np.int32]]:
         """The sequences of this batch, as `scan` takes them.
 
@@ -42,6 +42,8 @@ class Batch(NamedTuple):
           sequences: all N of them, each (L, …), of the length that was given for it. They are arrays, or lists
             of numbers or of vectors; all have the dtype and the trailing axes of `sequences[0]`.
           fill: what stands in the padding, and in rows of filler.
+          shorter: whether a sequence may be shorter than the length given for it: sources and targets are
+            bucketed by the longer of each pair, and each are padded with their own lengths.
 
         Returns:
           xs (T, B, …) in the dtype of the sequences, and lengths (B,): `scan(model, params, xs, lengths=lengths)`.
@@ -58,12 +60,17 @@ class Batch(NamedTuple):
                  [1, 2, 0, 0],
                  [0, 0, 0, 0]])
         """
+        checks.flag("shorter", shorter)
         first = known_sequence(sequences, 0)
         xs = np.full((self.steps, len(self.rows), *first.shape[1:]), _value(fill, first.dtype))
+        lengths = self.lengths.copy()
         for place in np.flatnonzero(self.rows >= 0):
-            length = int(self.lengths[place])
-            xs[:length, place] = known_sequence(sequences, int(self.rows[place]), length, first)
-        return xs, self.lengths
+            sequence = known_sequence(
+                sequences, int(self.rows[place]), int(lengths[place]), first, shorter=shorter
+            )
+            lengths[place] = len(sequence)
+            xs[: len(sequence), place] = sequence
+        return xs, lengths
 
 
 def known_lengths(value: npt.ArrayLike) -> npt.NDArray[np.int64]:
@@ -73,7 +80,9 @@ def known_lengths(value: npt.ArrayLike) -> npt.NDArray[np.int64]:
     try:
         lengths = np.array(value)
     except ValueError as error:
-        raise TypeError(f"lengths must be ints of shape (N,): {error}") from error
+        raise TypeError(
+            f"lengths must be ints of shape (N,), such as [len(s) for s in sequences]: {error}"
+        ) from error
     if lengths.ndim != 1 or not lengths.size:
         raise ValueError(f"lengths must have shape (N,) with N at least 1, got {checks.axes(lengths.shape)}")
     if not np.issubdtype(lengths.dtype, np.integer):
@@ -92,8 +101,13 @@ def known_sequence(
     row: int,
     length: int | None = None,
     first: npt.NDArray[Any] | None = None,
+    *,
+    shorter: bool = False,
 ) -> npt.NDArray[Any]:
-    """One of the sequences, as an array (L, …) of numbers, of the length given for it and the form of the first."""
+    """One of the sequences, as an array (L, …) of numbers, of the form of the first.
+
+    It has the length given for it, or at most that length if it may be `shorter`.
+    """
     if not hasattr(sequences, "__getitem__"):
         kind = type(sequences).__name__
         raise TypeError(f"sequences must be a list, or something else with numbered items, got {kind}")
@@ -115,8 +129,9 @@ def known_sequence(
     if not array.ndim or not (array.dtype == bool or jnp.issubdtype(array.dtype, np.number)):
         got = f"{checks.axes(array.shape)} of {array.dtype}"
         raise TypeError(f"{name} must be an array (L, …) of numbers, got {got}")
-    if length is not None and len(array) != length:
-        raise ValueError(f"{name} must have length {length}, as was given, got {len(array)}")
+    if length is not None and (len(array) > length or (len(array) < length and not shorter)):
+        at_most = "at most " * shorter
+        raise ValueError(f"{name} must have length {at_most}{length}, as was given, got {len(array)}")
     if first is not None and (array.shape[1:], array.dtype) != (first.shape[1:], first.dtype):
         raise ValueError(f"{name} must be {_form(first)} like sequences[0], got {_form(array)}")
     return array

@@ -11,7 +11,10 @@ import numpy as np
 from jax import Array
 
 from jaxgru import checks
+from jaxgru.cells.base import Cell
 from jaxgru.decode.steps import advance
+from jaxgru.layers.bidirectional import Bidirectional
+from jaxgru.layers.stack import Stack
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -45,6 +48,11 @@ def start(
     checks.static("model", model)
     if isinstance(model, type) or not (callable(getattr(model, "step", None)) or callable(model)):
         raise TypeError(f"model must have step(params, state, tokens), or be that function, got {model!r}")
+    if isinstance(model, Cell | Stack | Bidirectional):
+        raise TypeError(
+            f"model must step over tokens, and {model} reads vectors: give a function that embeds tokens, takes "
+            "its step, and returns the state and logits"
+        )
     checks.hashable("model", model)
     checks.arrays("params", params)
     checks.arrays("state", state)
@@ -57,7 +65,7 @@ def start(
             f"got {checks.axes(prompt.shape)}"
         )
     batch = prompt.shape[1:]
-    state = _state(state, batch)
+    state = _state(state, prompt.shape)
     if lengths is not None:
         lengths = _lengths(lengths, len(prompt), batch)
     tokens = jax.ShapeDtypeStruct(batch, jnp.int32)
@@ -67,15 +75,19 @@ def start(
     return Start(params, state, prompt.astype(jnp.int32), lengths), _end(end, size), size
 
 
-def _state(state: PyTree, batch: tuple[int, ...]) -> PyTree:
-    """Arrays of JAX of a settled dtype, each with the axes of the batch."""
+def _state(state: PyTree, prompt: tuple[int, ...]) -> PyTree:
+    """Arrays of JAX of a settled dtype, each with the axes of the batch, as the shape of the prompt has them."""
+    batch = prompt[1:]
 
     def checked(path: Any, leaf: Any) -> Array:
         leaf = jnp.asarray(leaf)
         if leaf.shape[: len(batch)] != batch:
             label = "state" + jax.tree_util.keystr(path)
             wanted, got = checks.axes((*batch, "…")), checks.axes(leaf.shape)
-            raise ValueError(f"{label} must have shape {wanted} like the batch axes of prompt, got {got}")
+            raise ValueError(
+                f"{label} must have shape {wanted}, with the batch axes of prompt {checks.axes(prompt)}, whose first "
+                f"axis is time, got {got}"
+            )
         return leaf.astype(leaf.dtype) if getattr(leaf, "weak_type", False) else leaf
 
     return jax.tree_util.tree_map_with_path(checked, state)

@@ -52,7 +52,9 @@ def _same_state(new: PyTree, old: PyTree) -> None:
     before: Any = jax.tree.structure(old)
     after: Any = jax.tree.structure(new)
     if before != after:
-        raise ValueError(f"step must return a state of the structure that it takes, {before}, got {after}")
+        raise ValueError(
+            f"step must return (state, logits), with a state of the structure that it takes, {before}, got {after}"
+        )
     for (path, leaf), want in zip(
         jax.tree_util.tree_leaves_with_path(new), jax.tree.leaves(old), strict=True
     ):

@@ -31,13 +31,19 @@ class Decoded(NamedTuple):
       lengths: (*B,) int32, how many tokens of each row were written, the end token among them.
       log_probs: (steps, *B), of each token under the model: the log-softmax of its logits, of all of them and at
         temperature 1, however the token was chosen. 0 past a row's length.
-      state: what each row's state was before its last token was read: that token is the prompt to go on with.
+      state: what each row's state was before its last token was read.
+      last: (1, *B), each row's own last token: the prompt to go on with from `state`.
     """
 
     tokens: Array
     lengths: Array
     log_probs: Array
     state: PyTree
+
+    @property
+    def last(self) -> Array:
+        """The last token that each row wrote."""
+        return jnp.take_along_axis(self.tokens, self.lengths[None] - 1, 0)
 
 
 class Draw(NamedTuple):

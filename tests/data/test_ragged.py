@@ -117,8 +117,25 @@ def test_padding_keeps_dtype_and_trailing_axes(dtype: Any) -> None:
     batch = Batch(np.array([1, -1, 0]), np.array([1, 0, 2], np.int32), 4)
     xs, lengths = batch.pad(sequences)
     assert (xs.dtype, xs.shape) == (dtype, (4, 3, 2, 3))
-    assert lengths is batch.lengths
+    assert lengths.tolist() == [1, 0, 2]
     assert xs[:, :, 0, 0].astype(int).T.tolist() == [[1, 0, 0, 0], [0, 0, 0, 0], [1, 1, 0, 0]]
+
+
+def test_pairs_are_padded_with_lengths_of_their_own() -> None:
+    """Bucketed by the longer of each pair, sources and targets may be shorter, and never longer."""
+    sources, targets = [[1, 2, 3], [4], [5, 6]], [[7], [8, 9, 10], [11, 12]]
+    buckets = Buckets([3, 3, 2], batch_size=3, max_padding=0.5, max_shapes=1, seed=0)
+    batch = buckets.at(0)
+    for side in (sources, targets):
+        xs, lengths = batch.pad(side, shorter=True)
+        assert xs.shape == (3, 3)
+        for place, row in enumerate(batch.rows):
+            assert xs[: lengths[place], place].tolist() == side[row]
+            assert not xs[lengths[place] :, place].any()
+    with pytest.raises(ValueError, match=r"^sequences\[0\] must have length at most 3, as was given, got 4$"):
+        batch.pad([[1, 2, 3, 4], [1], [1]], shorter=True)
+    with pytest.raises(ValueError, match=r"^sequences\[1\] must have length 3, as was given, got 1$"):
+        batch.pad(sources)
 
 
 def test_lists_of_numbers_and_of_vectors_are_padded_like_arrays() -> None:

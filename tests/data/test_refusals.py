@@ -172,5 +172,7 @@ def test_a_wrong_call_is_told_so(call: Callable[[], Any], kind: type[Exception],
 def test_lists_of_unequal_vectors_are_refused() -> None:
     with pytest.raises(TypeError, match=r"^sequences\[2\] must be an array \(L, …\): "):
         pad([[1], [2, 3], [4]])
-    with pytest.raises(TypeError, match=r"^lengths must be ints of shape \(N,\): "):
+    with pytest.raises(
+        TypeError, match=r"^lengths must be ints of shape \(N,\), such as \[len\(s\) for s in sequences\]: "
+    ):
         make([[1], [2, 3]])

@@ -103,10 +103,29 @@ def test_going_on_is_decoding_at_once() -> None:
     params = model.init(jax.random.key(4))
     whole = decode.greedy(model, params, model.initial_state((3,)), PROMPT, steps=7)
     part = decode.greedy(model, params, model.initial_state((3,)), PROMPT, steps=4)
-    rest = decode.greedy(model, params, part.state, part.tokens[-1:], steps=3)
+    rest = decode.greedy(model, params, part.state, part.last, steps=3)
     assert_same(jnp.concatenate([part.tokens, rest.tokens]), whole.tokens)
     assert_close(jnp.concatenate([part.log_probs, rest.log_probs]), whole.log_probs, 1e-6)
     jax.tree.map(lambda a, b: assert_close(a, b, 1e-6), rest.state, whole.state)
+
+
+def test_a_row_that_stopped_goes_on_from_its_own_last_token() -> None:
+    """Past a row's end there is filler, which is no token of it."""
+    model = MODELS["lstm"]
+    params, state = model.init(jax.random.key(4)), model.initial_state((3,))
+    whole = decode.greedy(model, params, state, PROMPT, steps=6)
+    lengths = jnp.array([1, 3, 2])
+    part = decode.greedy(model, params, state, PROMPT, steps=3, stop=at_lengths)
+    assert_same(part.lengths, lengths)
+    assert_same(part.last[0], whole.tokens[lengths - 1, jnp.arange(3)])
+    rest = decode.greedy(model, params, part.state, part.last, steps=3)
+    for row, length in enumerate(lengths):
+        assert_same(rest.tokens[:, row], whole.tokens[length : length + 3, row])
+
+
+def at_lengths(tokens: jax.Array, count: jax.Array) -> jax.Array:
+    del tokens
+    return count == jnp.array([1, 3, 2])
 
 
 def three_or_two_high(tokens: jax.Array, count: jax.Array) -> jax.Array:

@@ -10,7 +10,7 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from jaxgru import GRU, LSTM, decode
+from jaxgru import GRU, LSTM, Stack, decode
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -115,7 +115,7 @@ CALLS = [
         lambda: greedy(returning(lambda state, logits: ((state.h,), logits))),
         ValueError,
         (
-            "step must return a state of the structure that it takes, "
+            "step must return (state, logits), with a state of the structure that it takes, "
             "PyTreeDef(CustomNode(namedtuple[LSTMState], [*, *])), got PyTreeDef((*,))"
         ),
     ),
@@ -131,6 +131,14 @@ CALLS = [
         ValueError,
         "the logits of step must be of 2 tokens at least for beam_search, got 1",
     ),
+    (
+        lambda: greedy(Stack([GRU(3, 4)])),
+        TypeError,
+        (
+            "model must step over tokens, and Stack([GRU(3, 4)]) reads vectors: give a function that embeds tokens, "
+            "takes its step, and returns the state and logits"
+        ),
+    ),
     # Parameters and state.
     (
         lambda: greedy(params={**PARAMS, "scale": 2.0}),
@@ -141,12 +149,18 @@ CALLS = [
     (
         lambda: greedy(state=CELL.initial_state(())),
         ValueError,
-        "state.h must have shape (2, …) like the batch axes of prompt, got (3,)",
+        (
+            "state.h must have shape (2, …), with the batch axes of prompt (2, 2), whose first axis is time, "
+            "got (3,)"
+        ),
     ),
     (
         lambda: greedy(state=STATE._replace(c=jnp.zeros((3, 2)))),
         ValueError,
-        "state.c must have shape (2, …) like the batch axes of prompt, got (3, 2)",
+        (
+            "state.c must have shape (2, …), with the batch axes of prompt (2, 2), whose first axis is time, "
+            "got (3, 2)"
+        ),
     ),
     # Prompts.
     (lambda: greedy(prompt=PROMPT * 1.0), TypeError, "prompt must be integers, got float32"),
@@ -282,7 +296,10 @@ CALLS = [
     (
         lambda: greedy(GRU(3, 5), GRU(3, 5).init(KEY), jnp.zeros((2, 5))),
         TypeError,
-        "x must have a floating dtype, got int32; convert it, e.g. x.astype(jnp.float32)",
+        (
+            "model must step over tokens, and GRU(3, 5) reads vectors: give a function that embeds tokens, takes its "
+            "step, and returns the state and logits"
+        ),
     ),
 ]
 
@@ -296,7 +313,9 @@ def test_message(call: Callable[[], Any], kind: type[Exception], message: str) -
 
 def test_the_same_messages_under_jit() -> None:
     """Shapes and dtypes are checked while tracing; what only numbers tell is not."""
-    with pytest.raises(ValueError, match=r"^state\.h must have shape \(2, …\) like the batch axes of prompt"):
+    with pytest.raises(
+        ValueError, match=r"^state\.h must have shape \(2, …\), with the batch axes of prompt"
+    ):
         jax.jit(lambda state: greedy(state=state))(CELL.initial_state(()))
     with pytest.raises(TypeError, match=r"^top_k must be None or an int of at least 1, got "):
         jax.eval_shape(lambda top_k: sample(top_k=top_k), 2.0)

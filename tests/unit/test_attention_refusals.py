@@ -150,6 +150,10 @@ CALLS = {
         lambda: DECODER.weights(WEIGHTS, DECODER.initial_state((3,))),
         f"params must have a memory for {NAME}: give it with decoder.bind(params, encoded, lengths)",
     ),
+    "outputs for states": (
+        lambda: DECODER.weights(BOUND, jnp.ones((7, 3, 4))),
+        "states must be an AttentionDecoderState, as scan(…, states=True) gives it last, got ArrayImpl",
+    ),
     "a size of no pooling": (lambda: AttentionPooling("5"), "input_size must be an int, got '5' of type str"),
     "outputs of another width": (
         lambda: HEAD.pool(HEAD.init(KEY), jnp.ones((6, 3, 4))),

@@ -64,8 +64,8 @@ class AttentionDecoder(Cell):
 
     References: Luong et al. 2015 (arXiv:1508.04025), section 3.3; Bahdanau et al. 2015 (arXiv:1409.0473).
 
-    Differs from: Bahdanau et al., who attend before the cell's step, with the state before it; Luong et al., in
-      that nothing. Without input feeding there is no such loop: attend with all outputs of a plain scan at once.
+    Differs from: Bahdanau et al., who attend before the cell's step, with the state before it. Without input
+      feeding there is no such loop: attend with all outputs of a plain scan at once.
     """
 
     cell: Cell
@@ -159,6 +159,11 @@ class AttentionDecoder(Cell):
           params: as `bind` gave them.
           states: leaves (T, *B, …), as `scan(…, states=True)` gives them; those of one step will do.
         """
+        if not isinstance(states, AttentionDecoderState):
+            kind = type(states).__name__
+            raise TypeError(
+                f"states must be an AttentionDecoderState, as scan(…, states=True) gives it last, got {kind}"
+            )
         h = self._output(params, states.cell)
         return self.attention.read(params.attention, h, self._memory(params))[1]
 
