@@ -1,4 +1,4 @@
-"""The command line: `python -m jaxgru {train,evaluate,sample,bench}`, and `train.py`.
+"""The command line: `python -m jaxgru {train,evaluate,sample,bench,data}`, and `train.py`.
 
 A mistake of the person who types gets one line on stderr and the exit status 2, a run that cannot go on one
 line and 1, an interrupted one 128 + the signal's number.
@@ -183,7 +183,9 @@ def train(argv: Sequence[str]) -> int:
         return print_keys(read(source or locate("chars"), overrides, find))
     config = resumed(source, overrides) if given.resume else None
     config = config or read(source or locate("chars"), overrides, find)
-    config = with_devices(config, claim_devices(config.mesh.cpu_devices, config.train.batch_size))
+    ragged = find(config.task).ragged
+    devices = claim_devices(config.mesh.cpu_devices, config.train.batch_size, ragged=ragged)
+    config = with_devices(config, devices)
     return run_profile(config) if given.profile else run_training(config, resume=given.resume)
 
 
@@ -298,9 +300,17 @@ def bench(argv: Sequence[str]) -> int:
     return command.bench(argv)
 
 
+def data(argv: Sequence[str]) -> int:
+    """`data list | fetch NAME… | show NAME`."""
+    from jaxgru import data_command  # noqa: PLC0415 of use only here
+
+    return data_command.data(argv)
+
+
 COMMANDS = {
     "train": Command("train a model, or go on with a run", train),
     "evaluate": Command("score a run on its validation and test splits", evaluate),
     "sample": Command("generate with a run's model", sample),
     "bench": Command("time jaxgru against other implementations", bench),
+    "data": Command("fetch the data sets of the tasks, and look at them", data),
 }

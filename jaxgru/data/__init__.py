@@ -2,10 +2,11 @@
 
 from jaxgru.data.buckets import Buckets
 from jaxgru.data.compilations import Compilations
+from jaxgru.data.fetching import fetch
 from jaxgru.data.packs import Packs
 from jaxgru.data.padding import Batch
 
-__all__ = ["Batch", "Buckets", "Compilations", "DataError", "Packs"]
+__all__ = ["Batch", "Buckets", "Compilations", "DataError", "Packs", "fetch"]
 
 
 class DataError(ValueError):

@@ -54,7 +54,7 @@ class Dispatcher:
         """
         step = int(state.step)
         count = min(self.stride, next_stop(step, self.config) - step)
-        batches = self.stack(step, count)
+        batches, count = self.stack(step, count)
         # The first state, or a restored one, is not there yet.
         if self.placed and state.step.sharding != self.placed.state.step:
             state = jax.device_put(state, self.placed.state)
@@ -65,11 +65,20 @@ class Dispatcher:
         tried = min(count, int(state.step) - step + 1)
         return state, [Report(step + 1 + i, *row) for i, row in enumerate(zip(*columns, strict=True))][:tried]
 
-    def stack(self, step: int, count: int) -> PyTree:
-        """The batches of `count` steps, repeated up to the one size that is compiled."""
-        batches = [self.task.batch(step + i) for i in range(count)]
+    def stack(self, step: int, count: int) -> tuple[PyTree, int]:
+        """The batches of up to `count` steps, and of how many: as many as have the shapes of the first.
+
+        The last is repeated up to the one size that is compiled, for each of these shapes once.
+        """
+        batches = [self.task.batch(step)]
+        for i in range(1, count):
+            batch = self.task.batch(step + i)
+            if jax.tree.map(np.shape, batch) != jax.tree.map(np.shape, batches[0]):
+                break
+            batches.append(batch)
+        count = len(batches)
         batches += batches[-1:] * (self.capacity - count)
-        return jax.tree.map(lambda *leaves: np.stack(leaves), *batches)
+        return jax.tree.map(lambda *leaves: np.stack(leaves), *batches), count
 
 
 def is_due(step: int, every: int, config: Config) -> bool:

@@ -24,7 +24,7 @@ def cores() -> int:
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
-def claim_devices(wanted: str | int, batch_size: int) -> int:
+def claim_devices(wanted: str | int, batch_size: int, *, ragged: bool = False) -> int:
     """Makes devices of the CPU, if it is not too late, and tells over how many of them to spread a batch.
 
     It is for applications to call, before anything is computed. Who started the process decides first: where
@@ -33,10 +33,15 @@ def claim_devices(wanted: str | int, batch_size: int) -> int:
     Args:
       wanted: a number, or "auto": one device on each core, as long as each has sixteen rows.
       batch_size: the rows to share out.
+      ragged: whether batches have several shapes, whose rows are not shared out.
 
     Raises:
-      UserError: more are wanted than there are.
+      UserError: more are wanted than there are, or than one for ragged batches.
     """
+    if ragged:
+        if wanted not in ("auto", 1):
+            raise UserError(f"mesh.cpu_devices is {wanted}, and batches of several shapes stay on 1")
+        return 1
     said = "xla_force_host_platform_device_count" in os.environ.get("XLA_FLAGS", "")
     if not said and jax.config.jax_num_cpu_devices < 0:  # type: ignore[attr-defined]
         with contextlib.suppress(RuntimeError):  # JAX has begun: the devices are those there are

@@ -30,7 +30,7 @@ def profile(task: Task, config: Config, folder: Path) -> str:
     whole takes beyond them is the optimiser's, the metrics' and the dispatch's.
     """
     dispatch = Dispatcher(task, config)
-    steps, batches = dispatch.capacity, dispatch.stack(0, dispatch.capacity)
+    batches, steps = dispatch.stack(0, dispatch.capacity)
     state = initial_state(task, config.train, config.seed)
     if dispatch.placed:
         state, batches = jax.device_put((state, batches), tuple(dispatch.placed))

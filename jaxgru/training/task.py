@@ -32,6 +32,7 @@ class Task(abc.ABC):
       Data, Model, Sample: frozen dataclasses of `option` fields, the tables [data], [model] and [sample].
       model: the Flax module.
       batch_axis: which axis of its batches' leaves has batch_size rows; of its carry's leaves the first has.
+      ragged: whether its batches have several shapes, each of which compiles once; they stay on one device.
       vocabulary: what `restore` needs besides the config, as JSON can hold it; None if nothing.
     """
 
@@ -43,6 +44,7 @@ class Task(abc.ABC):
     Model: ClassVar[type]
     Sample: ClassVar[type]
     batch_axis: ClassVar[int] = 0
+    ragged: ClassVar[bool] = False
     model: Any = None
     vocabulary: Any = None
 
@@ -74,7 +76,10 @@ class Task(abc.ABC):
 
     @abc.abstractmethod
     def batch(self, step: int) -> PyTree:
-        """The batch of NumPy arrays of step 0, 1, …: a pure function of config and step, of one shape."""
+        """The batch of NumPy arrays of step 0, 1, …: a pure function of config and step.
+
+        All batches have one shape, or, of a ragged task, one of few.
+        """
 
     @abc.abstractmethod
     def loss(self, params: PyTree, carry: PyTree, batch: PyTree, key: jax.Array) -> tuple[jax.Array, PyTree]:

@@ -16,7 +16,7 @@ FLOORS = [
     ["layers"],
     ["probe", "stream", "decode", "nn", "interop", "data", "weights"],
     ["training", "tasks"],
-    ["bench", "cli"],
+    ["bench", "cli", "data_command"],
     ["__init__", "__main__"],
 ]
 FLOOR = {room: floor for floor, rooms in enumerate(FLOORS) for room in rooms}

@@ -30,6 +30,7 @@ class Data:
     path: str = option("", "a file that must exist, if named")
     bad_steps: tuple[int, ...] = option((), "steps (from 0) whose batch holds a nan")
     seconds: float = option(0.0, "how long a batch takes to make", at_least=0)
+    rows: tuple[int, ...] = option((), "rows of each batch in turn, in place of train.batch_size")
     scores: tuple[float, ...] = option((), "what evaluate says instead of the truth, one after the other")
 
 
@@ -68,7 +69,8 @@ class Linear(Task):
     def batch(self, step: int) -> Any:
         time.sleep(self.config.data.seconds)
         rng = np.random.default_rng((self.config.seed, step))
-        xs = rng.normal(size=(self.config.train.batch_size, self.config.model.inputs)).astype(np.float32)
+        rows = self.config.data.rows or (self.config.train.batch_size,)
+        xs = rng.normal(size=(rows[step % len(rows)], self.config.model.inputs)).astype(np.float32)
         ys = xs @ self.truth + np.float32(self.config.data.noise) * rng.normal(size=len(xs)).astype(
             np.float32
         )

@@ -13,6 +13,7 @@ import pytest
 
 import jaxgru
 from jaxgru.cli import main
+from jaxgru.training.errors import UserError
 from jaxgru.training.mesh import claim_devices, fitting
 from jaxgru.training.profile import loops_of
 from tests.training.helpers import checkpoint, rows
@@ -139,3 +140,11 @@ def test_the_loops_of_a_gradient_are_found():
     loops = loops_of(jax.grad(loss), cell.init(jax.random.key(0)))
     assert len(loops) == 2  # forward and backward
     assert all(jax.tree.leaves(loop()) for loop in loops)
+
+
+def test_batches_of_several_shapes_stay_on_one_device():
+    assert claim_devices("auto", 64, ragged=True) == 1
+    assert claim_devices(1, 64, ragged=True) == 1
+    with pytest.raises(UserError) as caught:
+        claim_devices(2, 64, ragged=True)
+    assert str(caught.value) == "mesh.cpu_devices is 2, and batches of several shapes stay on 1"

@@ -150,3 +150,24 @@ def test_dispatches_end_where_something_is_due():
 def test_next_stop_is_never_past_the_end():
     config = make_config()
     assert [next_stop(step, config) for step in (0, 5, 6, 7, 28, 29)] == [5, 7, 7, 10, 30, 30]
+
+
+def test_a_dispatch_ends_where_the_shapes_of_batches_change():
+    """Batches of few shapes: each shape compiles once, and no number depends on the cut into dispatches."""
+    options = {"data": {"rows": (4, 4, 4, 6, 6)}, "run": {"log_every": 10, "save_every": 10}, "steps": 10}
+    ends, losses, states = [], [], []
+    for steps_per_call in (4, 1):
+        config = make_config(**options, steps_per_call=steps_per_call)
+        dispatch = Dispatcher(Linear(config), config)
+        dispatch.stride = steps_per_call
+        state, reports = initial_state(dispatch.task, config.train, config.seed), []
+        while int(state.step) < 10:
+            state, more = dispatch(state)
+            reports += more
+            ends.append(more[-1].step)
+        assert dispatch.train_steps._cache_size() == 2
+        losses.append([report.loss for report in reports])
+        states.append(state)
+    assert ends == [3, 5, 8, 10, *range(1, 11)]
+    assert losses[0] == losses[1]
+    assert_same_bits(*states)
