@@ -3,11 +3,12 @@
     python docs/pictures/long_memory.py
 
 draws `long_memory.png` beside the page, writes `long_memory.json`, and puts the tables into the page: about ten
-minutes on two cores.
+minutes on two cores. With `--draw` it measures nothing, and makes picture and tables again from the JSON.
 """
 
 from __future__ import annotations
 
+import argparse
 import json
 import re
 import time
@@ -38,6 +39,7 @@ PANELS = {
     "trained": "default, then trained",
 }
 COLOURS = {"tanh RNN": "C3", "LSTM": "C0", "GRU": "black"}
+WIDTHS = {"tanh RNN": 2, "LSTM": 1.5, "GRU": 2.8}  # thin above thick: of two in one place both are seen
 GATES = {"LSTM": "f", "GRU": "z"}  # which keep the state
 
 
@@ -106,10 +108,7 @@ class MLP(nn.Module):
 
 
 class CNN(nn.Module):
-    """Seven causal convolutions, three taps each, dilated by 1, 2, … 64: the last place sees 255 steps.
-
-    References: Bai et al. 2018 (arXiv:1803.01271).
-    """
+    """Seven causal convolutions of three taps, dilated by 1, 2, … 64 (Bai et al. 2018): the last sees 255 steps."""
 
     features: int
 
@@ -123,8 +122,7 @@ class CNN(nn.Module):
 
 
 RECURRENT = {"tanh RNN": Recurrent(RNN(2, 112)), "LSTM": Recurrent(LSTM(2, 54)), "GRU": Recurrent(GRU(2, 64))}
-SLOW = Chrono(200)
-CHRONO = {"LSTM": Recurrent(LSTM(2, 54, init=SLOW)), "GRU": Recurrent(GRU(2, 64, init=SLOW))}
+CHRONO = {"LSTM": Recurrent(LSTM(2, 54, init=Chrono(200))), "GRU": Recurrent(GRU(2, 64, init=Chrono(200)))}
 MODELS = {"MLP": MLP(30), "CNN, dilated": CNN(24), **RECURRENT, "GRU, Chrono(200)": CHRONO["GRU"]}
 
 
@@ -179,12 +177,9 @@ def error(model: nn.Module, steps: int, rows: int, params: PyTree, key: Array) -
 
 
 def reach(model: Recurrent, networks: list[PyTree], plan: Plan) -> dict[str, list[float]]:
-    """‖∂h_T/∂h_{T−k}‖_F / √D for k = 0 … T, and ∏ of the keeping gates alone: medians over networks and sequences.
-
-    In float64, because float32 ends at 1e-38.
-    """
+    """‖∂h_T/∂h_{T−k}‖_F / √D for k = 0 … T, and ∏ of the keeping gates: medians over networks and sequences."""
     found = []
-    with jax.enable_x64(True):
+    with jax.enable_x64(True):  # float32 ends at about 1e-36
         xs, _ = adding(jax.random.key(10**6 + 1), plan.steps, plan.curve_rows)
         for network in networks:
             params = jax.tree.map(lambda w: jnp.asarray(w, jnp.float64), network["params"]["cell"])
@@ -295,23 +290,27 @@ def draw(path: Path, figures: dict[str, Any]) -> None:
         for axes in column:
             axes.grid(alpha=0.3)
             for name, colour in COLOURS.items():
-                curves = figures["curves"][panel][name]
-                axes.plot(k, curves["norm"], color=colour, linewidth=2, label=name)
+                curves, width = figures["curves"][panel][name], WIDTHS[name]
+                axes.plot(k, curves["norm"], color=colour, linewidth=width, zorder=5 - width, label=name)
                 if name in GATES:
                     label = f"{name}: ∏{GATES[name]} alone"
-                    axes.plot(k, curves["kept"], color=colour, linewidth=1, linestyle="--", label=label)
+                    axes.plot(k, curves["kept"], "--", color=colour, linewidth=1, label=label)
             axes.plot(k, 0.5**k, color="0.5", linewidth=1, linestyle=":", label="½ᵏ")
-    figure.supylabel(r"$\Vert\partial h_T/\partial h_{T-k}\Vert_F\,/\,\sqrt{D}$", fontsize=11)
-    lines = panels[0, 0].get_lines()
-    figure.legend(handles=lines, loc="outside lower center", ncols=len(lines), frameon=False)
+    for axes, scale in zip(panels[:, 0], ("logarithmic", "linear"), strict=True):
+        axes.set_ylabel(r"$\Vert\partial h_T/\partial h_{T-k}\Vert_F\,/\,\sqrt{D}$" + f"\n{scale}")
+    figure.legend(handles=panels[0, 0].get_lines(), loc="outside lower center", ncols=6, frameon=False)
     figure.savefig(path, dpi=110)
 
 
-def main() -> None:
+def main(arguments: Sequence[str] | None = None) -> None:
     """Measures, writes and draws."""
-    figures = measure(Plan())
-    text = json.dumps(figures, ensure_ascii=False).replace('"curves"', '\n"curves"')
-    PAGE.with_suffix(".json").write_text(text + "\n", encoding="utf-8")
+    parser = argparse.ArgumentParser(description="Makes the figures of docs/explanation/long_memory.md.")
+    parser.add_argument("--draw", action="store_true", help="measure nothing: draw what the JSON has")
+    stored = PAGE.with_suffix(".json")
+    if not parser.parse_args(arguments).draw:
+        text = json.dumps(measure(Plan()), ensure_ascii=False).replace('"curves"', '\n"curves"')
+        stored.write_text(text + "\n", encoding="utf-8")
+    figures = json.loads(stored.read_text(encoding="utf-8"))
     PAGE.write_text(written(PAGE.read_text(encoding="utf-8"), figures), encoding="utf-8")
     draw(PAGE.with_suffix(".png"), figures)
 

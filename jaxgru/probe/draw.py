@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import textwrap
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -23,27 +24,67 @@ def figure(panels: int = 1) -> tuple[Figure, Any]:
     return drawn, axes
 
 
+def title(label: str, panels: int = 1) -> str:
+    """A record's label, on as many lines as it needs above so many panels."""
+    return textwrap.fill(label, 56 * panels, break_long_words=False, break_on_hyphens=False)
+
+
 def band(axes: Axes, values: Any, color: str, label: str, linestyle: str = "-") -> None:
     """Values (T, *B) against their index: the median over the rows, in a band with the middle 80 % of them.
 
-    NaN stands for what a row does not have.
+    NaN stands for what a row does not have; where fewer than half of the rows are left, the line is thin and dotted.
     """
-    rows = np.asarray(values, np.float64)
-    rows = rows.reshape(len(rows), math.prod(rows.shape[1:]))
-    t = np.flatnonzero(~np.isnan(rows).all(1))
-    low, middle, high = np.nanquantile(rows[t], (0.1, 0.5, 0.9), 1) if len(t) else np.empty((3, 0))
+    rows, left = _rows(values)
+    t = np.flatnonzero(left)
+    rows, few = rows[t], _few(left[t])
+    low, middle, high = np.nanquantile(rows, (0.1, 0.5, 0.9), 1) if len(t) else np.empty((3, 0))
     if rows.shape[1] > 1:
         axes.fill_between(t, low, high, color=color, alpha=0.2, linewidth=0)
-    axes.plot(t, middle, color=color, linestyle=linestyle, label=label)
+    axes.plot(t, np.where(few, np.nan, middle), color=color, linestyle=linestyle, label=label)
+    if few.any():
+        meets = few | np.append(few[1:], False)  # begins where the other line ends
+        axes.plot(t, np.where(meets, middle, np.nan), color=color, linestyle=":", linewidth=1)
 
 
 def legend(axes: Axes, values: Any) -> None:
     """What the lines are, and what `band` draws of values (T, *B)."""
-    rows = math.prod(np.shape(values)[1:])
-    axes.legend(title=f"median of {rows} rows, 10–90 % shaded" if rows > 1 else None)
+    _, left = _rows(values)
+    most = left.max(initial=0)
+    words = None
+    if most > 1:
+        words = f"median of {'up to ' if left.min() < most else ''}{most} rows, 10–90 % shaded"
+        if _few(left[left > 0]).any():
+            words += "\nthin and dotted: of fewer than half of them"
+    axes.legend(title=words)
 
 
 def log(axes: Axes, values: Any) -> None:
-    """A logarithmic axis, if there is a positive number to stand on it."""
-    if (np.asarray(values) > 0).any():
-        axes.set_yscale("log")
+    """A logarithmic axis, if there is a positive number to stand on it: for axes whose lines are drawn.
+
+    Lines end where they are exactly zero, which is nowhere on such an axis.
+    """
+    from matplotlib.ticker import AutoLocator, LogLocator, NullFormatter, ScalarFormatter  # noqa: PLC0415
+
+    if not (np.asarray(values) > 0).any():
+        return
+    for line in axes.get_lines():
+        y = np.asarray(line.get_ydata(), np.float64)
+        line.set_ydata(np.where(y > 0, y, np.nan))
+    axes.set_yscale("log")
+    low, high = axes.get_ylim()
+    if high < 100 * low:  # powers of ten alone would be one label, or none
+        axes.yaxis.set_major_locator(AutoLocator() if high < 10 * low else LogLocator(subs=(1, 2, 5)))
+        axes.yaxis.set_major_formatter(ScalarFormatter())
+        axes.yaxis.set_minor_formatter(NullFormatter())
+
+
+def _rows(values: Any) -> tuple[np.ndarray[Any, Any], np.ndarray[Any, Any]]:
+    """Values as (T, rows), and how many rows have one at each index."""
+    rows = np.asarray(values, np.float64)
+    rows = rows.reshape(len(rows), math.prod(rows.shape[1:]))
+    return rows, (~np.isnan(rows)).sum(1)
+
+
+def _few(left: np.ndarray[Any, Any]) -> np.ndarray[Any, Any]:
+    """Where fewer than half of the rows are left."""
+    return left < left.max(initial=0) / 2

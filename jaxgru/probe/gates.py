@@ -3,19 +3,22 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import jax
 import jax.numpy as jnp
 import numpy as np
 from jax import Array
 
+from jaxgru.cells.min_gru import MinGRU
 from jaxgru.probe import draw
 from jaxgru.probe.record import STATIC, Record, one
 from jaxgru.recurrence.marks import along
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
+
+    from jaxgru.cells.base import Cell
 
 LEFT, RIGHT = 0.1, 0.9  # outside of which Karpathy et al. call a gate saturated
 BINS = 50
@@ -46,10 +49,12 @@ class Gates:
 
     Attributes:
       label: the record's.
+      cell: the record's.
       gates: a `Gate` for each name: reset, update, input, forget, output, those that the cell has.
     """
 
     label: str = field(metadata=STATIC)
+    cell: Cell = field(metadata=STATIC)
     gates: dict[str, Gate]
 
     def plot(self) -> Figure:
@@ -57,8 +62,9 @@ class Gates:
         figure, (left, right) = draw.figure(panels=2)
         edges = np.linspace(0, 1, BINS + 1)
         for i, (name, gate) in enumerate(self.gates.items()):
-            left.stairs(np.asarray(gate.histogram) * BINS, edges, color=f"C{i}", linewidth=1.5, label=name)
-            right.scatter(gate.open, gate.closed, s=24, color=f"C{i}", alpha=0.6, linewidth=0, label=name)
+            label = name + _meaning(self.cell, name)
+            left.stairs(np.asarray(gate.histogram) * BINS, edges, color=f"C{i}", linewidth=1.5, label=label)
+            right.scatter(gate.open, gate.closed, s=24, color=f"C{i}", alpha=0.6, linewidth=0, label=label)
         left.set(xlabel="activation", ylabel="density", xlim=(0, 1), title="activations of all units")
         right.plot([0, 1], [1, 0], color="0.4", linestyle=":", linewidth=1, label="always saturated")
         right.set(
@@ -70,7 +76,7 @@ class Gates:
         )
         for axes in (left, right):
             axes.legend()
-        figure.suptitle(self.label)
+        figure.suptitle(draw.title(self.label, panels=2))
         return figure
 
 
@@ -88,7 +94,8 @@ def gates(record: Record) -> Gates:
 
     Raises:
       TypeError: something that is no record.
-      ValueError: the cell names no gates, as an `RNN`, which has none.
+      ValueError: the cell names no gates: an `RNN`, which has none, or a `LayerNorm`, whose derivative is JAX's own
+        and needs none handed on.
 
     Example:
       >>> import jaxgru
@@ -109,7 +116,17 @@ def gates(record: Record) -> Gates:
 @jax.jit
 def _gates(record: Record) -> Gates:
     each = {name: _gate(values, record.valid) for name, values in record.gates.items()}
-    return Gates(record.label, each)
+    return Gates(record.label, record.cell, each)
+
+
+def _meaning(cell: Any, name: str) -> str:
+    """What an open gate does to the state, where its name does not say it."""
+    if name == "forget":
+        return " (1 keeps)"
+    while hasattr(cell, "cell"):  # a wrapper, or a decoder
+        cell = cell.cell
+    word = "writes" if isinstance(cell, MinGRU) else getattr(cell, "update", None)
+    return f" (1 {word})" if name == "update" and word in ("keeps", "writes") else ""
 
 
 def _gate(values: Array, valid: Array) -> Gate:

@@ -66,3 +66,10 @@ def flat(states: PyTree, lead: int) -> Array:
     """(…, D), all parts of states joined, from leaves with so many leading axes."""
     leaves = jax.tree.leaves(states)
     return jnp.concatenate([s.reshape(*s.shape[:lead], math.prod(s.shape[lead:])) for s in leaves], -1)
+
+
+def euclidean(x: Array, axes: int) -> Array:
+    """√(Σ x²) over the last axes, without squares that under- or overflow."""
+    over, tiny = tuple(range(-axes, 0)), jnp.finfo(x.dtype).tiny
+    largest = jnp.clip(jnp.max(jnp.abs(x), over, keepdims=True), tiny, 1 / tiny)
+    return largest.squeeze(over) * jnp.sqrt(jnp.sum((x / largest) ** 2, over))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass, field
 from functools import partial
 from typing import TYPE_CHECKING, Any
@@ -13,7 +14,7 @@ from jax import Array, lax
 
 from jaxgru import checks
 from jaxgru.probe import draw
-from jaxgru.probe.jacobians import basis, flat
+from jaxgru.probe.jacobians import basis, euclidean, flat
 from jaxgru.probe.record import STATIC, Record, one
 from jaxgru.recurrence.linearized import where
 from jaxgru.recurrence.marks import Marks, along
@@ -52,12 +53,12 @@ class Reach:
         draw.band(axes, self.norm, "C0", r"$\Vert\partial h_T/\partial h_{T-k}\Vert_F\,/\,\sqrt{D}$")
         if self.kept is not None:
             draw.band(axes, self.kept, "C1", "product of the gates that keep the state", linestyle="--")
-        axes.axhline(self.threshold, color="0.4", linestyle=":", label=f"threshold {self.threshold:.3g}")
+        axes.axhline(self.threshold, color="0.4", linestyle="-.", label=f"threshold {self._bound}")
         draw.log(axes, self.norm)
         axes.set(
             xlabel="k (steps before the last)",
             ylabel="part of the state's change that arrives",
-            title=f"{self.label}\neffective memory: {self._words()}",
+            title=f"{draw.title(self.label)}\n{self._words()}",
         )
         draw.legend(axes, self.norm)
         return figure
@@ -68,8 +69,14 @@ class Reach:
             return "no rows"
         median = np.median(lengths)
         if not np.isfinite(median):
-            return f"longer than {len(self.norm) - 1} steps"
-        return f"{median:g} steps" + (" (median)" if lengths.size > 1 else "")
+            where = " in half of the rows or more" if lengths.size > 1 else ""
+            return f"never below {self._bound}{where}"
+        words = f"below {self._bound} after {median:g} {'step' if median == 1 else 'steps'}"
+        return f"{words} (median)" if lengths.size > 1 else words
+
+    @property
+    def _bound(self) -> str:
+        return "1/e" if self.threshold == 1 / np.e else f"{self.threshold:.3g}"
 
 
 def memory(record: Record, threshold: float = 1 / np.e) -> Reach:
@@ -103,7 +110,7 @@ def memory(record: Record, threshold: float = 1 / np.e) -> Reach:
       3
 
     Cost: D backward passes of the recurrence, side by side: T·B·D·H² multiplications and B·D² numbers of memory
-      beside the record. float32 ends at about 1e-38; for what is smaller, set jax_enable_x64.
+      beside the record. float32 ends at about 1e-36; for what is smaller, set jax_enable_x64.
 
     References: Bengio et al. 1994, "Learning long-term dependencies with gradient descent is difficult"; Pascanu et
       al. 2013 (arXiv:1211.5063).
@@ -144,8 +151,8 @@ def _norms(record: Record) -> Array:
     def body(rows: PyTree, step: tuple[PyTree, Marks]) -> tuple[PyTree, Array]:
         nothing = jax.tree.map(lambda r: jnp.zeros_like(r[0]), rows)
         (rows,) = jax.vmap(jax.vjp(lambda dh: record.act(*step, dh), nothing)[1])(rows)
-        size = len(jax.tree.leaves(rows)[0])
-        return rows, jnp.sqrt(size) * _root_mean_square(jnp.moveaxis(flat(rows, 1 + len(batch)), 0, -2), 2)
+        matrix = jnp.moveaxis(flat(rows, 1 + len(batch)), 0, -2)
+        return rows, euclidean(matrix, 2) / math.sqrt(matrix.shape[-1])
 
     _, norms = lax.scan(
         body, jax.tree.map(beside, units), (record.coef, record.marks), reverse=not record.reverse
@@ -162,14 +169,8 @@ def _products(record: Record, keep: Array) -> Array:
     ):
         keep = where(mark, jnp.full_like(keep, factor), keep)
     products = jnp.cumprod(keep if record.reverse else keep[::-1], 0)
-    return _root_mean_square(products, products.ndim - 1 - len(record.batch_shape))
-
-
-def _root_mean_square(x: Array, axes: int) -> Array:
-    """√(mean x²) over the last axes, without squares that underflow."""
-    over = tuple(range(-axes, 0))
-    largest = jnp.max(jnp.abs(x), over, keepdims=True, initial=jnp.finfo(x.dtype).tiny)
-    return largest.squeeze(over) * jnp.sqrt(jnp.mean((x / largest) ** 2, over))
+    units = products.shape[1 + len(record.batch_shape) :]
+    return euclidean(products, len(units)) / math.sqrt(math.prod(units))
 
 
 def _by_lag(record: Record, backwards: Array) -> Array:

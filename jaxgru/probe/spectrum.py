@@ -35,12 +35,12 @@ class Spectrum:
         figure, axes = draw.figure()
         draw.band(axes, self.norm, "C0", r"norm $\Vert A_t\Vert_2$")
         draw.band(axes, self.radius, "C1", r"spectral radius $\rho(A_t)$")
-        axes.axhline(1, color="0.4", linestyle=":", label="1: neither fades nor grows")
+        axes.axhline(1, color="0.4", linestyle="-.", label="1: neither fades nor grows")
         axes.set(
             xlabel="t (step)",
             ylabel=r"size of $A_t=\partial h_t/\partial h_{t-1}$ (factor)",
             ylim=(0, 1.05 * max(1, np.nanmax(self.norm, initial=0))),
-            title=self.label,
+            title=draw.title(self.label),
         )
         draw.legend(axes, self.norm)
         return figure

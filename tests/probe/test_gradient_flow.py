@@ -131,6 +131,20 @@ def test_half_precision() -> None:
     assert_close(norm(jnp.bfloat16), norm(None), 0.05)
 
 
+@pytest.mark.parametrize("scale", [1e-30, 1e30])
+def test_the_norm_does_not_end_before_the_gradient(scale: float) -> None:
+    """A square of 1e-30 would be zero in float32, one of 1e30 infinite."""
+
+    def run(params: Any, xs: Any) -> Any:
+        return gradient_flow(GRU(3, 3), params, xs, lambda ys: scale * jnp.sum(ys[-1]))[0]
+
+    flow = quick_jit(run)(*drawn(GRU(3, 3), T))
+    want = np.linalg.norm(np.asarray(flow.gradient, np.float64), axis=-1)
+    assert flow.norm.dtype == jnp.float32
+    assert (want > 1e-3 * scale).all()
+    np.testing.assert_allclose(flow.norm, want, rtol=1e-6)
+
+
 def test_eagerly_and_with_a_loss_that_reads_nothing() -> None:
     cell = GRU(3, 3)
     (flow,) = gradient_flow(cell, *drawn(cell, T), lambda ys: 1.0)

@@ -9,6 +9,7 @@ import pytest
 
 from jaxgru import GRU, LSTM, RNN, DropConnect, VariationalDropout, Zoneout, scan
 from jaxgru.probe import Reach, Record, jacobians, memory, record, spectrum
+from jaxgru.probe.jacobians import euclidean
 from tests.cases import CELLS, Case, assert_close, quick_jit
 from tests.probe.helpers import SHARP, drawn, flat
 
@@ -151,6 +152,14 @@ def test_memory_does_not_underflow_before_its_numbers_do() -> None:
     norm = np.asarray(memory(of_cell).norm)
     assert norm[9] < 1e-25
     assert (norm > 0).all()
+
+
+def test_a_norm_knows_zero_infinity_and_what_is_no_number() -> None:
+    rows = jnp.array(
+        [[0, 0], [3e30, 4e30], [3e-30, -4e-30], [1, 3e38], [1, np.inf], [1, np.nan]], jnp.float32
+    )
+    np.testing.assert_allclose(euclidean(rows, 1), [0, 5e30, 5e-30, 3e38, np.inf, np.nan], rtol=1e-6)
+    np.testing.assert_allclose(euclidean(rows[None, :3], 2), [5e30], rtol=1e-6)
 
 
 @pytest.mark.parametrize("batch", [(), (2, 3)])

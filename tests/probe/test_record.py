@@ -7,7 +7,7 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from jaxgru import GRU, LSTM, RNN, Bidirectional, DropConnect, Stack, Zoneout, scan
+from jaxgru import GRU, LSTM, RNN, Bidirectional, DropConnect, LayerNorm, Stack, Zoneout, scan
 from jaxgru.probe import gates, gradient_flow, jacobians, memory, record, spectrum
 from tests.cases import CELLS, assert_close, quick_jit
 from tests.probe.helpers import drawn
@@ -155,6 +155,11 @@ CALLS: list[tuple[Any, type[Exception], str]] = [
         lambda: gates(record(DropConnect(RNN(3, 2), 0.5), *drawn(RNN(3, 2), T))[0]),
         ValueError,
         "record must be of a cell that names its gates, which DropConnect(RNN(3, 2), rate=0.5) does not",
+    ),
+    (
+        lambda: gates(record(LayerNorm(CELL), *drawn(LayerNorm(CELL), T))[0]),
+        ValueError,
+        "record must be of a cell that names its gates, which LayerNorm(GRU(3, 2)) does not",
     ),
 ]
 
