@@ -82,11 +82,15 @@ def float_dtype(name: str, value: Any) -> np.dtype:
 
 
 def array(name: str, value: Any) -> Array:
-    """An array from anything array-like."""
+    """An array from anything array-like; an integer that JAX's dtype has no room for is refused, not wrapped."""
     try:
-        return jnp.asarray(value)
+        out = jnp.asarray(value)
     except (TypeError, ValueError) as error:
         raise TypeError(f"{name} must be an array, got {type(value).__name__}: {error}") from error
+    wrapped = isinstance(value, np.ndarray | np.generic) and jnp.issubdtype(out.dtype, jnp.integer)
+    if wrapped and out.dtype != value.dtype and (np.asarray(out) != value).any():
+        raise ValueError(f"{name} has integers that {out.dtype} does not hold, as {value.dtype} does")
+    return out
 
 
 def floating(name: str, value: Any) -> Array:

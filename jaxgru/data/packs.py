@@ -25,8 +25,9 @@ class Packs:
         ys of a sequence alone = its part of scan(…, resets=resets)'s ys
 
     A row's resets return the state to the initial one before each of its sequences, so that none sees the
-    one before it. Sequences are placed by best fit, the longest first; which ones share a row is the same in
-    every epoch. Rows are ragged in their turn: `Buckets(packs.lengths, …)` batches them.
+    one before it, in a forward model as in a `Bidirectional`. Sequences are placed by best fit, the longest
+    first; which ones share a row is the same in every epoch. Rows are ragged in their turn:
+    `Buckets(packs.lengths, …)` batches them.
 
     Args:
       lengths: (N,) ints, the steps of each sequence.
@@ -53,7 +54,8 @@ class Packs:
 
     Cost: O(N log N) once.
 
-    Differs from: packing for attention, which needs a mask of blocks. `final` is the row's: a sequence's own
+    Differs from: packing for attention, which needs a mask of blocks. `scan(reverse=True)` itself wants a reset
+      at each sequence's last step instead. `final` is the row's: a sequence's own
       result is `ys` at its last step. What looks at a whole row, such as pooling, sees all that is in it.
     """
 

@@ -79,8 +79,9 @@ def log(axes: Axes, values: Any) -> None:
 
 
 def _rows(values: Any) -> tuple[np.ndarray[Any, Any], np.ndarray[Any, Any]]:
-    """Values as (T, rows), and how many rows have one at each index."""
+    """Values as (T, rows), NaN where there is no number to draw, and how many rows have one at each index."""
     rows = np.asarray(values, np.float64)
+    rows = np.where(np.isfinite(rows), rows, np.nan)
     rows = rows.reshape(len(rows), math.prod(rows.shape[1:]))
     return rows, (~np.isnan(rows)).sum(1)
 

@@ -22,8 +22,8 @@ class Spectrum:
 
     Attributes:
       label: the record's.
-      norm: (T, *B), the largest singular value of A_t; NaN in the padding.
-      radius: (T, *B), the largest |eigenvalue| of A_t; NaN in the padding.
+      norm: (T, *B), the largest singular value of A_t; NaN in the padding, and where A_t is not finite.
+      radius: (T, *B), the largest |eigenvalue| of A_t; NaN likewise.
     """
 
     label: str
@@ -83,6 +83,8 @@ def spectrum(record: Record) -> Spectrum:
             "record is traced, and eigenvalues are computed on the host: call spectrum outside jit"
         )
     a, valid = np.asarray(matrices), np.asarray(record.valid)
+    finite = np.isfinite(a).all((-2, -1))  # where a model has blown up there is nothing to decompose
+    a, valid = np.where(finite[..., None, None], a, 0), valid & finite
     norm = np.linalg.norm(a, 2, axis=(-2, -1))
     radius = np.abs(np.linalg.eigvals(a)).max(-1)
     return Spectrum(record.label, np.where(valid, norm, np.nan), np.where(valid, radius, np.nan))

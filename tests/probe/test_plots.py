@@ -3,6 +3,7 @@
 import io
 from typing import Any
 
+import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
@@ -210,3 +211,23 @@ def test_a_long_label_is_a_title_of_several_lines() -> None:
 def test_the_gradient_is_named_by_what_is_drawn() -> None:
     (axes,) = pictured(GradientFlow("0: RNN(3, 2)", None, np.ones(3))).axes
     assert axes.get_lines()[0].get_label().startswith(r"$\Vert\lambda_t\Vert_2$")
+
+
+def test_a_model_that_blows_up_is_shown_as_far_as_there_are_numbers() -> None:
+    """Neither an error nor a warning; the spectrum is NaN where the Jacobian is not finite."""
+    cell = RNN(2, 3, activation="relu")
+    params = jax.tree.map(lambda w: jnp.abs(w) * 1e5, cell.init(jax.random.key(0)))
+    xs = jnp.ones((20, 2, 2))
+    (of_cell,) = record(cell, params, xs)
+    found = memory(of_cell)
+    assert np.isinf(found.norm[-1]).all()
+    (flow,) = gradient_flow(cell, params, xs, lambda ys: ys[-1].sum())
+    for result in (found, flow):
+        result.plot().canvas.draw()
+    gru = GRU(2, 3)
+    (lost,) = record(gru, gru.init(jax.random.key(0)), xs.at[4].set(jnp.nan))
+    seen = spectrum(lost)
+    assert np.isfinite(seen.norm[:4]).all()
+    assert np.isnan(seen.norm[4:]).all()
+    assert np.isnan(seen.radius[4:]).all()
+    seen.plot().canvas.draw()

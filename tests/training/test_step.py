@@ -159,9 +159,9 @@ def test_a_dispatch_ends_where_the_shapes_of_batches_change():
     for steps_per_call in (4, 1):
         config = make_config(**options, steps_per_call=steps_per_call)
         dispatch = Dispatcher(Linear(config), config)
-        dispatch.stride = steps_per_call
         state, reports = initial_state(dispatch.task, config.train, config.seed), []
         while int(state.step) < 10:
+            dispatch.stride = steps_per_call  # whatever the clock said of the last one
             state, more = dispatch(state)
             reports += more
             ends.append(more[-1].step)

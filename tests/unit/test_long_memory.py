@@ -18,10 +18,10 @@ from jaxgru import GRU, RNN
 ROOT = Path(__file__).parents[2]
 SCRIPT = ROOT / "docs" / "pictures" / "long_memory.py"
 DISC = 1 / math.sqrt(3)  # the radius of the eigenvalues of a matrix drawn uniformly from ±1/√H
+OPEN = {"LSTM": 1 / (1 + math.exp(-1)), "GRU": 0.5}  # how far the gates that keep the state are, at the start
 RATES = {  # of what is left after a step, at the start: the gate, and a quarter of the matrix
     "tanh RNN": DISC,
-    "LSTM": 1 / (1 + math.exp(-1)) + DISC / 4,
-    "GRU": 0.5 + DISC / 4,
+    **{name: gate + DISC / 4 for name, gate in OPEN.items()},
 }
 
 
@@ -61,7 +61,7 @@ def test_at_default_initialisation_the_gradient_vanishes(fresh: dict[str, Any], 
     assert rate(norm) == pytest.approx(RATES[name], rel=0.1)
 
 
-@pytest.mark.parametrize(("name", "gate"), [("LSTM", 1 / (1 + math.exp(-1))), ("GRU", 0.5)])
+@pytest.mark.parametrize(("name", "gate"), OPEN.items())
 def test_it_vanishes_about_like_the_product_of_the_gates(
     fresh: dict[str, Any], name: str, gate: float
 ) -> None:
@@ -84,6 +84,34 @@ def test_the_stored_curves_are_those_of_the_script(fresh: dict[str, Any], panel:
     for name, curves in fresh[panel].items():
         for kind, curve in curves.items():
             assert rate(STORED["curves"][panel][name][kind]) == pytest.approx(rate(curve), rel=0.05)
+
+
+def test_the_page_has_the_rates_of_the_curves() -> None:
+    text, curves = page.PAGE.read_text(encoding="utf-8"), STORED["curves"]["default"]
+    assert "(an LSTM's is 0.86)" in text
+    assert "by 0.64 a step in place of 0.5, and by 0.86 in place of 0.73" in " ".join(text.split())
+    assert round(rate(curves["GRU"]["norm"]), 2) == 0.64
+    assert round(rate(curves["LSTM"]["norm"]), 2) == 0.86
+    decades = {name: math.log10(curves[name]["norm"][200] / gate**200) for name, gate in OPEN.items()}
+    assert 20 < decades["GRU"] < 22
+    assert round(decades["LSTM"]) == 14
+    for name, gate in OPEN.items():  # the dashed line lies between
+        assert gate < rate(curves[name]["kept"]) < rate(curves[name]["norm"])
+
+
+def test_an_lstm_drops_at_the_first_step_and_then_falls_as_its_gate_does() -> None:
+    curves = STORED["curves"]["chrono"]["LSTM"]
+    assert round(curves["norm"][1], 2) == 0.77
+    assert curves["kept"][1] > 0.95
+    assert rate(curves["norm"]) == pytest.approx(rate(curves["kept"]), rel=1e-3)
+
+
+def test_the_trained_lstm_rises() -> None:
+    norm = STORED["curves"]["trained"]["LSTM"]["norm"]
+    assert norm.index(min(norm[:19])) == 4
+    assert norm.index(max(norm[5:])) == 18
+    assert round(norm[4], 1) == 0.4
+    assert round(norm[18], 2) == 0.65
 
 
 def test_after_training_gated_cells_remember_and_the_plain_one_does_not() -> None:
@@ -133,6 +161,37 @@ def test_the_picture_is_small(tmp_path: Path) -> None:
     page.draw(tmp_path / "again.png", STORED)
     assert 0 < (tmp_path / "again.png").stat().st_size < 300_000
     assert 0 < page.PAGE.with_suffix(".png").stat().st_size < 300_000
+
+
+def test_it_is_drawn_again_without_a_training(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def measured(plan: Any) -> Any:
+        raise AssertionError
+
+    copy = tmp_path / page.PAGE.name
+    for suffix in (".md", ".json"):
+        copy.with_suffix(suffix).write_bytes(page.PAGE.with_suffix(suffix).read_bytes())
+    monkeypatch.setattr(page, "PAGE", copy)
+    monkeypatch.setattr(page, "measure", measured)
+    text = copy.read_text(encoding="utf-8")
+    copy.write_text(text.replace("| parameters |", "| gone |"), encoding="utf-8")
+    page.main(["--draw"])
+    assert copy.read_text(encoding="utf-8") == text
+    assert json.loads(copy.with_suffix(".json").read_text(encoding="utf-8")) == STORED
+    assert copy.with_suffix(".png").read_bytes().startswith(b"\x89PNG")
+
+
+def test_the_picture_names_its_scales(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """And no line hides another: the thinner one is above."""
+    drawn: list[Any] = []
+    monkeypatch.setattr("matplotlib.figure.Figure.savefig", lambda figure, *_, **__: drawn.append(figure))
+    page.draw(tmp_path / "again.png", STORED)
+    for axes, scale in zip(drawn[0].axes[::3], ("logarithmic", "linear"), strict=True):
+        assert axes.get_yscale() == ("log" if scale == "logarithmic" else "linear")
+        assert axes.get_ylabel().endswith(scale)
+    lines = {line.get_label(): line for line in drawn[0].axes[1].get_lines()}
+    lstm, gru = lines["LSTM"], lines["GRU"]
+    assert lstm.get_linewidth() < gru.get_linewidth()
+    assert lstm.get_zorder() > gru.get_zorder()
 
 
 def test_the_task_is_to_add_the_marked_numbers() -> None:

@@ -180,6 +180,11 @@ CALLS = [
         "lengths must have shape (2,) like the batch axes of xs, got (3,)",
     ),
     (
+        lambda: run(lengths=np.array([2**32 + 1, 3])),
+        ValueError,
+        "lengths has integers that int32 does not hold, as int64 does",
+    ),
+    (
         lambda: run(lengths=[7, 8]),
         ValueError,
         "lengths must lie in [0, 7], the number of steps; lengths[1] is 8",
