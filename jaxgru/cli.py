@@ -66,7 +66,7 @@ example:
 SAMPLE_HELP = """\
 Generates with the best checkpoint of a run.
 
-  INPUT       what to go on from: for chars, a prompt
+  INPUT       what to go on from: for chars, a prompt; for classify, a text
   key=value   a setting of the table [sample] of the run's config.toml, or the seed
 
 examples:

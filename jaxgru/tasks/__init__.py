@@ -11,7 +11,7 @@ from jaxgru.training.errors import UserError
 if TYPE_CHECKING:
     from jaxgru.training.task import Task
 
-TASKS = {"chars": "jaxgru.tasks.chars:Chars"}
+TASKS = {"chars": "jaxgru.tasks.chars:Chars", "classify": "jaxgru.tasks.classify:Classify"}
 
 
 def find(name: str) -> type[Task]:

@@ -1,0 +1,304 @@
+"""Labelled texts: files of `label<TAB>text` lines, their words, and which of them are for what."""
+
+from __future__ import annotations
+
+import hashlib
+import re
+from collections import Counter
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, NamedTuple, Self
+
+import numpy as np
+
+from jaxgru.data import Batch, DataError
+from jaxgru.data import text as texts
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator, Sequence
+    from pathlib import Path
+
+    import numpy.typing as npt
+
+WORD = re.compile(r"\w+(?:['’]\w+)*|[^\w\s]")
+TABLE = ["Category\tText", "d\tstring", "class\t"]  # the header of Orange's tables
+MOST = 1000  # classes, each of which has a row in a confusion matrix
+SUFFIXES = (".txt", ".tsv", ".tab")
+ROWS, STEPS = 64, 32  # of a piece: so many rows, and a multiple of so many steps
+VALIDATION = ("validation", "valid", "dev")
+
+
+class Example(NamedTuple):
+    """A text as its words, and the class it belongs to."""
+
+    label: str
+    words: tuple[str, ...]
+
+
+def tokenise(text: str) -> tuple[str, ...]:
+    """The words of a text in lower case; a mark that belongs to no word stands for itself.
+
+    Example:
+      >>> tokenise("The bank's rate: 5 pct!")
+      ('the', "bank's", 'rate', ':', '5', 'pct', '!')
+    """
+    return tuple(WORD.findall(text.lower()))
+
+
+def read(path: str | Path) -> list[Example]:
+    """The examples of a file, in its order.
+
+    A line is a label, a tab and a text; empty lines are left out, and so are the three header lines of one
+    of Orange's tables.
+
+    Args:
+      path: a UTF-8 file, plain or gzip.
+
+    Returns:
+      One example for each line, one at least; none is without words.
+
+    Raises:
+      DataError: `jaxgru.data.text.read` refuses the file, or a line is not as said here. The message names the
+        file, the line and the fault.
+
+    Example:
+      >>> read("no/such/file.tsv")
+      Traceback (most recent call last):
+      jaxgru.data.DataError: no/such/file.tsv: no such file
+    """
+    lines = texts.read(path).split("\n")
+    start = len(TABLE) if [line.rstrip("\r") for line in lines[: len(TABLE)]] == TABLE else 0
+    examples = []
+    for number, line in enumerate(lines[start:], start + 1):
+        label, tab, text = line.partition("\t")
+        if fault := line_fault(line):
+            raise DataError(f"{path}: line {number}: {fault}")
+        if tab:
+            examples.append(Example(label.strip(), tokenise(text)))
+    if not examples:
+        raise DataError(f"{path}: no line with a label, a tab and a text")
+    return examples
+
+
+def line_fault(line: str) -> str:
+    """What is wrong with a line, in words; "" for nothing, and for a line without anything."""
+    label, tab, text = line.partition("\t")
+    if "\0" in line:
+        return "it holds NUL, as text does not"
+    if tab and not label.strip():
+        return "no label before the tab"
+    if tab and not text.strip():
+        return f"no text behind the label {short(label)}"
+    if not tab and line.strip():
+        return f"no tab between a label and a text: {short(line)}"
+    return ""
+
+
+def short(text: str, most: int = 40) -> str:
+    """The start of a text in quotes, for a message."""
+    text = text.strip()
+    return repr(text if len(text) <= most else text[: most - 1] + "…")
+
+
+def drawn(examples: Sequence[Example], share: float) -> tuple[list[Example], list[Example]]:
+    """Takes a share of each class by rule: where it is a tenth, every tenth one of the class.
+
+    Args:
+      examples: in the order of their file.
+      share: of each class, rounded down to whole examples.
+
+    Returns:
+      What is left, and what was taken; both keep their order.
+
+    Example:
+      >>> rest, taken = drawn([Example(label, (str(i),)) for i, label in enumerate("aabaab")], 0.5)
+      >>> [words[0] for _, words in taken]
+      ['1', '4', '5']
+    """
+    seen: Counter[str] = Counter()
+    parts: tuple[list[Example], list[Example]] = [], []
+    for example in examples:
+        before, seen[example.label] = seen[example.label], seen[example.label] + 1
+        # A product that should be whole may lie a little below.
+        parts[int((before + 1) * share + 1e-9) > int(before * share + 1e-9)].append(example)
+    return parts
+
+
+def distinct(examples: Sequence[Example], besides: Iterable[Example] = ()) -> list[Example]:
+    """The first of the examples with the same words, without those whose words are among `besides`.
+
+    Example:
+      >>> distinct([Example("a", ("x", "y")), Example("b", ("x", "y")), Example("b", ("y",))])
+      [Example(label='a', words=('x', 'y')), Example(label='b', words=('y',))]
+    """
+    seen = {words for _, words in besides}
+    first: dict[tuple[str, ...], Example] = {}
+    for example in examples:
+        if example.words not in seen:
+            first.setdefault(example.words, example)
+    return list(first.values())
+
+
+def members(folder: Path) -> dict[str, Path]:
+    """The files of a folder by what they are for: "train", "test" and perhaps "validation".
+
+    Raises:
+      DataError: there is none for one of the first two, or more than one.
+    """
+    try:
+        entries = sorted(path for path in folder.iterdir() if path.suffix in SUFFIXES)
+    except OSError as error:
+        raise DataError(f"{folder}: cannot be read: {error.strerror}") from None
+    found = {}
+    for part, names in {"train": ("train",), "test": ("test",), "validation": VALIDATION}.items():
+        files = [path for path in entries if path.stem.endswith(names)]
+        if len(files) > 1:
+            raise DataError(f"{folder}: {files[0].name} and {files[1].name} could both be for {part}")
+        if files:
+            found[part] = files[0]
+        elif part != "validation":
+            wanted = " or ".join(names[0] + suffix for suffix in SUFFIXES)
+            raise DataError(f"{folder}: no file for {part}: its name should end in {wanted}")
+    return found
+
+
+@dataclass(frozen=True)
+class Labelled:
+    """The examples of a data set, by what they are for.
+
+    Args:
+      source: where they are from.
+      train: what a model learns from.
+      validation: what chooses.
+      test: what is scored once.
+      repeated: how many were left out of the first two, as their words had come before.
+      leaked: how many were left out of the test, as their words stand in the other two.
+    """
+
+    source: str
+    train: list[Example]
+    validation: list[Example]
+    test: list[Example]
+    repeated: int
+    leaked: int
+
+    @classmethod
+    def load(cls, path: Path, *, validation: float, test: float, source: str = "") -> Self:
+        """Reads a file or a folder, and splits it by rule.
+
+        Of texts with the same words the first stays, whatever their labels; of those in a file for the test,
+        the ones go whose words stand in training or validation. Parts without a file of their own are drawn
+        from the training texts, class by class.
+
+        Args:
+          path: a file; or a folder with one whose name ends in train, one in test and at most one in validation,
+            valid or dev, before .txt, .tsv or .tab.
+          validation: the share of the training texts that is for validation.
+          test: the share of the texts that is for the test, before that.
+          source: what to call it; by default its path.
+
+        Raises:
+          DataError: `read` or `members` refuses the files, or a part has no text, or no class to know.
+        """
+        parts = {
+            name: read(file) for name, file in (members(path) if path.is_dir() else {"train": path}).items()
+        }
+        train = distinct(parts["train"])
+        repeated = len(parts["train"]) - len(train)
+        train, scored = (train, parts["test"]) if "test" in parts else drawn(train, test)
+        if "validation" in parts:
+            chosen = distinct(parts["validation"], besides=train)
+            repeated += len(parts["validation"]) - len(chosen)
+        else:
+            train, chosen = drawn(train, validation)
+        known = {words for _, words in train + chosen}
+        kept = [example for example in scored if example.words not in known]
+        data = cls(source or str(path), train, chosen, kept, repeated, len(scored) - len(kept))
+        if fault := data.fault():
+            raise DataError(f"{path}: {fault}")
+        return data
+
+    def fault(self) -> str:
+        """Why nothing can be learnt or scored, in words; "" if it can."""
+        classes = self.classes
+        if len(classes) < 2:
+            return f"one class only, {short(classes[0])}: there is nothing to tell apart"
+        if len(self.train) < 2 * len(classes):
+            mend = "the label comes first, label<TAB>text, and a class has several texts"
+            return f"{len(classes)} different labels on {len(self.train)} texts to train on; {mend}"
+        if len(classes) > MOST:
+            return f"{len(classes)} classes; there can be {MOST}"
+        for name, part in (("validation", self.validation), ("test", self.test)):
+            if not part:
+                return f"too few texts: {len(self.train)} to train on, and none for {name}"
+            for label, _ in part:
+                if label not in classes:
+                    return f"{name} has the class {short(label)}, and none of the texts to train on is of it"
+        return ""
+
+    @property
+    def classes(self) -> list[str]:
+        """The labels of the training texts, in order."""
+        return sorted({label for label, _ in self.train})
+
+    @property
+    def sha256(self) -> str:
+        """The SHA-256 of all examples as they were split, in hexadecimal: it tells what a run saw."""
+        digest = hashlib.sha256()
+        for part in (self.train, self.validation, self.test):
+            digest.update("".join(f"{label}\t{' '.join(words)}\n" for label, words in part).encode() + b"\n")
+        return digest.hexdigest()
+
+
+class Words:
+    """The words of some texts, each with its number, and one number more for every word not among them.
+
+    Args:
+      words: in the order of their numbers.
+
+    Example:
+      >>> words = Words.of([("oil", "rises"), ("oil", "falls")], at_least=2)
+      >>> len(words), words.unknown, words.encode(["oil", "price"])
+      (2, 1, array([0, 1], dtype=int32))
+    """
+
+    def __init__(self, words: Iterable[str]) -> None:
+        self.words = list(words)
+        self._numbers = {word: number for number, word in enumerate(self.words)}
+
+    @classmethod
+    def of(cls, texts: Iterable[Sequence[str]], at_least: int = 1) -> Self:
+        """The words that occur so often in some texts, the most frequent first."""
+        counts = Counter(word for text in texts for word in text)
+        frequent = [word for word, count in counts.items() if count >= at_least]
+        return cls(sorted(frequent, key=lambda word: (-counts[word], word)))
+
+    @property
+    def unknown(self) -> int:
+        """The number of every word that is not in the vocabulary: the last one."""
+        return len(self.words)
+
+    def __len__(self) -> int:
+        """How many numbers there are, `unknown` among them."""
+        return len(self.words) + 1
+
+    def encode(self, text: Iterable[str]) -> npt.NDArray[np.int32]:
+        """The numbers (N,) of the N words of a text."""
+        return np.array([self._numbers.get(word, self.unknown) for word in text], np.int32)
+
+
+def pieces(lengths: Sequence[int]) -> Iterator[Batch]:
+    """All sequences once, the shortest first, in batches of few shapes.
+
+    Args:
+      lengths: (N,), the steps of each.
+
+    Example:
+      >>> [(batch.steps, batch.rows[:2].tolist()) for batch in pieces([40, 7])]
+      [(64, [1, 0])]
+    """
+    order = np.argsort(lengths, kind="stable")
+    for start in range(0, len(order), ROWS):
+        rows = np.full(ROWS, -1)
+        rows[: len(order) - start] = order[start : start + ROWS]
+        steps = np.where(rows < 0, 0, np.asarray(lengths)[rows]).astype(np.int32)
+        yield Batch(rows, steps, -(-int(steps.max()) // STEPS) * STEPS)
