@@ -88,7 +88,7 @@ def array(name: str, value: Any) -> Array:
     except (TypeError, ValueError) as error:
         raise TypeError(f"{name} must be an array, got {type(value).__name__}: {error}") from error
     wrapped = isinstance(value, np.ndarray | np.generic) and jnp.issubdtype(out.dtype, jnp.integer)
-    if wrapped and out.dtype != value.dtype and (np.asarray(out) != value).any():
+    if wrapped and out.dtype != value.dtype and (value.astype(out.dtype) != value).any():
         raise ValueError(f"{name} has integers that {out.dtype} does not hold, as {value.dtype} does")
     return out
 
