@@ -1,4 +1,4 @@
-"""The command line: `python -m jaxgru {train,evaluate,sample,bench,data}`, and `train.py`.
+"""The command line: `python -m jaxgru {train,evaluate,sample,bench,data,results}`, and `train.py`.
 
 A mistake of the person who types gets one line on stderr and the exit status 2, a run that cannot go on one
 line and 1, an interrupted one 128 + the signal's number.
@@ -9,6 +9,7 @@ from __future__ import annotations
 import argparse
 import dataclasses
 import difflib
+import importlib
 import io
 import json
 import os
@@ -293,24 +294,23 @@ def sample(argv: Sequence[str]) -> int:
     return 0
 
 
-def bench(argv: Sequence[str]) -> int:
-    """`bench [--quick] …`."""
-    from jaxgru.bench import command  # noqa: PLC0415 of use only here
+def elsewhere(place: str) -> Callable[[Sequence[str]], int]:
+    """The command `module:function`, which is imported when it is called."""
 
-    return command.bench(argv)
+    def run(argv: Sequence[str]) -> int:
+        module, _, name = place.partition(":")
+        return int(getattr(importlib.import_module(module), name)(argv))
 
-
-def data(argv: Sequence[str]) -> int:
-    """`data list | fetch NAME… | show NAME`."""
-    from jaxgru import data_command  # noqa: PLC0415 of use only here
-
-    return data_command.data(argv)
+    return run
 
 
 COMMANDS = {
     "train": Command("train a model, or go on with a run", train),
     "evaluate": Command("score a run on its validation and test splits", evaluate),
     "sample": Command("generate with a run's model", sample),
-    "bench": Command("time jaxgru against other implementations", bench),
-    "data": Command("fetch the data sets of the tasks, and look at them", data),
+    "bench": Command("time jaxgru against other implementations", elsewhere("jaxgru.bench.command:bench")),
+    "data": Command("fetch the tasks' data sets, and look at them", elsewhere("jaxgru.data_command:data")),
+    "results": Command(
+        "train the configs, write the table of scores", elsewhere("jaxgru.results.command:results")
+    ),
 }

@@ -8,22 +8,18 @@ from collections import Counter
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, NamedTuple, Self
 
-import numpy as np
-
-from jaxgru.data import Batch, DataError
+from jaxgru.data import DataError
 from jaxgru.data import text as texts
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Sequence
+    from collections.abc import Iterable, Sequence
     from pathlib import Path
 
-    import numpy.typing as npt
 
 WORD = re.compile(r"\w+(?:['’]\w+)*|[^\w\s]")
 TABLE = ["Category\tText", "d\tstring", "class\t"]  # the header of Orange's tables
 MOST = 1000  # classes, each of which has a row in a confusion matrix
 SUFFIXES = (".txt", ".tsv", ".tab")
-ROWS, STEPS = 64, 32  # of a piece: so many rows, and a multiple of so many steps
 VALIDATION = ("validation", "valid", "dev")
 
 
@@ -247,58 +243,3 @@ class Labelled:
         for part in (self.train, self.validation, self.test):
             digest.update("".join(f"{label}\t{' '.join(words)}\n" for label, words in part).encode() + b"\n")
         return digest.hexdigest()
-
-
-class Words:
-    """The words of some texts, each with its number, and one number more for every word not among them.
-
-    Args:
-      words: in the order of their numbers.
-
-    Example:
-      >>> words = Words.of([("oil", "rises"), ("oil", "falls")], at_least=2)
-      >>> len(words), words.unknown, words.encode(["oil", "price"])
-      (2, 1, array([0, 1], dtype=int32))
-    """
-
-    def __init__(self, words: Iterable[str]) -> None:
-        self.words = list(words)
-        self._numbers = {word: number for number, word in enumerate(self.words)}
-
-    @classmethod
-    def of(cls, texts: Iterable[Sequence[str]], at_least: int = 1) -> Self:
-        """The words that occur so often in some texts, the most frequent first."""
-        counts = Counter(word for text in texts for word in text)
-        frequent = [word for word, count in counts.items() if count >= at_least]
-        return cls(sorted(frequent, key=lambda word: (-counts[word], word)))
-
-    @property
-    def unknown(self) -> int:
-        """The number of every word that is not in the vocabulary: the last one."""
-        return len(self.words)
-
-    def __len__(self) -> int:
-        """How many numbers there are, `unknown` among them."""
-        return len(self.words) + 1
-
-    def encode(self, text: Iterable[str]) -> npt.NDArray[np.int32]:
-        """The numbers (N,) of the N words of a text."""
-        return np.array([self._numbers.get(word, self.unknown) for word in text], np.int32)
-
-
-def pieces(lengths: Sequence[int]) -> Iterator[Batch]:
-    """All sequences once, the shortest first, in batches of few shapes.
-
-    Args:
-      lengths: (N,), the steps of each.
-
-    Example:
-      >>> [(batch.steps, batch.rows[:2].tolist()) for batch in pieces([40, 7])]
-      [(64, [1, 0])]
-    """
-    order = np.argsort(lengths, kind="stable")
-    for start in range(0, len(order), ROWS):
-        rows = np.full(ROWS, -1)
-        rows[: len(order) - start] = order[start : start + ROWS]
-        steps = np.where(rows < 0, 0, np.asarray(lengths)[rows]).astype(np.int32)
-        yield Batch(rows, steps, -(-int(steps.max()) // STEPS) * STEPS)

@@ -11,11 +11,12 @@ import numpy as np
 from jaxgru import checks
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterator, Sequence
 
     import numpy.typing as npt
 
 LONGEST = 2**31 - 1  # what `scan` takes as a length
+ROWS, STEPS = 64, 32  # of a piece: so many rows, and a multiple of so many steps
 
 
 class Batch(NamedTuple):
@@ -71,6 +72,25 @@ class Batch(NamedTuple):
             lengths[place] = len(sequence)
             xs[: len(sequence), place] = sequence
         return xs, lengths
+
+
+def pieces(lengths: Sequence[int], multiple: int = STEPS) -> Iterator[Batch]:
+    """All sequences once, the shortest first, in batches of few shapes.
+
+    Args:
+      lengths: (N,), the steps of each.
+      multiple: a batch has a multiple of so many steps.
+
+    Example:
+      >>> [(batch.steps, batch.rows[:2].tolist()) for batch in pieces([40, 7])]
+      [(64, [1, 0])]
+    """
+    order = np.argsort(lengths, kind="stable")
+    for start in range(0, len(order), ROWS):
+        rows = np.full(ROWS, -1)
+        rows[: len(order) - start] = order[start : start + ROWS]
+        steps = np.where(rows < 0, 0, np.asarray(lengths)[rows]).astype(np.int32)
+        yield Batch(rows, steps, -(-int(steps.max()) // multiple) * multiple)
 
 
 def known_lengths(value: npt.ArrayLike) -> npt.NDArray[np.int64]:

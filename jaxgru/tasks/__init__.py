@@ -11,7 +11,12 @@ from jaxgru.training.errors import UserError
 if TYPE_CHECKING:
     from jaxgru.training.task import Task
 
-TASKS = {"chars": "jaxgru.tasks.chars:Chars", "classify": "jaxgru.tasks.classify:Classify"}
+TASKS = {
+    "chars": "jaxgru.tasks.chars:Chars",
+    "classify": "jaxgru.tasks.classify:Classify",
+    "translate": "jaxgru.tasks.translate:Translate",
+    "words": "jaxgru.tasks.words:Words",
+}
 
 
 def find(name: str) -> type[Task]:

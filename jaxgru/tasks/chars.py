@@ -16,7 +16,7 @@ import optax
 from jaxgru import decode
 from jaxgru.data import DataError
 from jaxgru.data.text import Corpus
-from jaxgru.data.vocabulary import Vocabulary
+from jaxgru.data.vocabulary import Characters
 from jaxgru.data.windows import Windows
 from jaxgru.nn.linen import GRU
 from jaxgru.tasks.ngram import KneserNey
@@ -133,7 +133,7 @@ class Chars(Task):
         if vocabulary is None:
             vocabulary = self.corpus.text[: self.corpus.split.train.stop]
             self._check_length()
-        self.symbols = Vocabulary(vocabulary)
+        self.symbols = Characters(vocabulary)
         self.vocabulary = self.symbols.characters
         self.model = CharModel(len(self.symbols), config.model)
         self._encode_prompt(config.sample.prompt)

@@ -16,7 +16,9 @@ import optax
 
 from jaxgru.data import Buckets, DataError
 from jaxgru.data.fetching import fetch
-from jaxgru.data.labelled import Example, Labelled, Words, pieces, tokenise
+from jaxgru.data.labelled import Example, Labelled, tokenise
+from jaxgru.data.padding import pieces
+from jaxgru.data.vocabulary import Words, check_words
 from jaxgru.layers.attention.pooling import AttentionPooling, AttentionPoolingParams
 from jaxgru.nn.linen import GRU
 from jaxgru.tasks import tfidf, verdicts
@@ -29,10 +31,6 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
 METRIC = "accuracy"
-ROWS, STEPS = (
-    64,
-    32,
-)  # of the pieces in which texts are read: so many texts, padded to a multiple of so many words
 
 Ints = npt.NDArray[np.int32]
 
@@ -156,15 +154,9 @@ class Classify(Task):
     @classmethod
     def restore(cls, config: Config, vocabulary: Any) -> Self:
         """Rebuild the task of a run folder; its texts are read when first needed."""
-        if not (
-            isinstance(vocabulary, dict)
-            and vocabulary.keys() == {"words", "classes"}
-            and all(isinstance(part, list) for part in vocabulary.values())
-            and all(isinstance(word, str) for part in vocabulary.values() for word in part)
-            and all(len({*part}) == len(part) for part in vocabulary.values())
-            and len(vocabulary["classes"]) > 1
-        ):
-            raise ValueError("vocabulary should be words and classes, each a list of different strings")
+        check_words(vocabulary, "words", "classes")
+        if len(vocabulary["classes"]) < 2:
+            raise ValueError("vocabulary should have two classes or more")
         return cls(config, vocabulary)
 
     @cached_property

@@ -2,21 +2,17 @@
 
 from __future__ import annotations
 
-import io
 from collections import Counter
-from typing import TYPE_CHECKING, Literal, NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
 
-from jaxgru.weights import write_whole
+from jaxgru.tasks.pictures import CHARACTER, LINE, SIZE, clip, lay_out, new_figure, save, shade
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
     from pathlib import Path
-
-    from matplotlib.axes import Axes
-    from matplotlib.figure import Figure
 
     from jaxgru.data.labelled import Example
 
@@ -25,9 +21,6 @@ Ints = npt.NDArray[np.integer]
 
 COUNTED = 50  # classes of a confusion matrix up to which its cells have room for their counts
 USUAL = 30  # words of a text that is easily looked at
-LINE, LINES = 96, 5  # characters in a line of a shaded text, and lines of a text, at most
-SIZE = 9  # of its letters, in points
-CHARACTER = 0.602 * SIZE / 72  # the width in inches of one of DejaVu Sans Mono
 
 LEGEND = "Texts of the test split. The darker a word's ground, the larger its share of the text's attention."
 
@@ -202,48 +195,3 @@ def draw_attention(path: Path, shown: Sequence[Shaded]) -> None:
         if len(where) < len(each.words):
             shade(axes, where[-1][0] + len(each.words[len(where) - 1]) + 1, top + where[-1][1] + 1, "…", 0)
     save(figure, path)
-
-
-def lay_out(words: Sequence[str]) -> list[tuple[int, int]]:
-    """Where the words of a text stand, (character, line) of each that has room.
-
-    Example:
-      >>> lay_out(["a" * 60, "b" * 30, "c" * 30])
-      [(0, 0), (61, 0), (0, 1)]
-    """
-    places, x, line = [], 0, 0
-    for word in (clip(word, LINE) for word in words):
-        if x + len(word) > LINE:
-            x, line = 0, line + 1
-        if line == LINES:
-            break
-        places.append((x, line))
-        x += len(word) + 1
-    return places
-
-
-def shade(axes: Axes, x: float, y: float, word: str, share: float) -> None:
-    """Writes a word on a ground as dark as its share."""
-    from matplotlib.patches import Rectangle  # noqa: PLC0415 heavy, and of use only here
-
-    axes.add_patch(Rectangle((x - 0.4, y - 0.45), len(word) + 0.8, 0.9, color="C1", alpha=share, linewidth=0))
-    axes.text(x, y, word, family="monospace", fontsize=SIZE, va="center", parse_math=False)
-
-
-def clip(text: str, most: int) -> str:
-    """The start of a text that is too long."""
-    return text if len(text) <= most else text[: most - 1] + "…"
-
-
-def new_figure(width: float, height: float, layout: Literal["constrained"] | None = None) -> Figure:
-    """A figure that belongs to no window, of a size in inches."""
-    from matplotlib.figure import Figure  # noqa: PLC0415 heavy, and of use only here
-
-    return Figure(figsize=(width, height), layout=layout)
-
-
-def save(figure: Figure, path: Path) -> None:
-    """Writes a PNG, whole or not at all."""
-    picture = io.BytesIO()
-    figure.savefig(picture, format="png", dpi=120)
-    write_whole(path, picture.getvalue())

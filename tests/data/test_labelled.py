@@ -9,9 +9,11 @@ import numpy as np
 import pytest
 from hypothesis import strategies as st
 
-from jaxgru.data import DataError, labelled
+from jaxgru.data import DataError, labelled, padding
 from jaxgru.data import text as texts
-from jaxgru.data.labelled import Example, Labelled, Words, distinct, drawn, pieces, read, tokenise
+from jaxgru.data.labelled import Example, Labelled, distinct, drawn, read, tokenise
+from jaxgru.data.padding import pieces
+from jaxgru.data.vocabulary import Words
 
 ORDER = "the label comes first, label<TAB>text, and a class has several texts"
 TABLE = "Category\tText\nd\tstring\nclass\t\n\n"
@@ -238,7 +240,7 @@ def test_pieces_hold_each_sequence_once_in_few_shapes() -> None:
     rows = np.concatenate([batch.rows for batch in batches])
     assert sorted(rows[rows >= 0].tolist()) == list(range(150))
     for batch in batches:
-        assert batch.steps % labelled.STEPS == 0
-        assert batch.rows.shape == (labelled.ROWS,)
-        assert batch.lengths.max() <= batch.steps < batch.lengths.max() + labelled.STEPS
+        assert batch.steps % padding.STEPS == 0
+        assert batch.rows.shape == (padding.ROWS,)
+        assert batch.lengths.max() <= batch.steps < batch.lengths.max() + padding.STEPS
         assert [lengths[row] if row >= 0 else 0 for row in batch.rows] == batch.lengths.tolist()

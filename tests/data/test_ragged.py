@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 import jaxgru
 from jaxgru.data import Batch, Buckets, Compilations, Packs
 from jaxgru.data.text import PARAGRAPH, drop_repeats, language_reference
-from jaxgru.data.vocabulary import Vocabulary
+from jaxgru.data.vocabulary import Characters
 from tests.cases import assert_close, quick_jit
 
 CELL = jaxgru.GRU(2, 2)
@@ -29,7 +29,7 @@ MOST: list[dict[str, int]] = [{"batch_size": 16}, {"batch_size": 32}, {"batch_si
 @functools.cache
 def paragraphs() -> list[Any]:
     text = drop_repeats(language_reference())
-    return [*map(Vocabulary(text).encode, text.split(PARAGRAPH))]
+    return [*map(Characters(text).encode, text.split(PARAGRAPH))]
 
 
 def batches(buckets: Buckets) -> list[Batch]:

@@ -8,7 +8,7 @@ import pytest
 
 from jaxgru.data import DataError
 from jaxgru.data import text as texts
-from jaxgru.data.vocabulary import Vocabulary
+from jaxgru.data.vocabulary import Characters
 
 
 def test_the_reference_is_the_standard_librarys():
@@ -114,7 +114,7 @@ def test_a_corpus_drops_repeats_of_the_reference_and_keeps_those_of_a_file(tmp_p
 
 
 def test_vocabulary_codes_what_it_knows_and_says_what_it_does_not():
-    vocabulary = Vocabulary("hello, wörld\n🎵")
+    vocabulary = Characters("hello, wörld\n🎵")
     assert vocabulary.decode(vocabulary.encode("hello, 🎵 wörld")) == "hello, 🎵 wörld"
     ids = vocabulary.encode("ha\x00Z\udc80")
     assert ids.dtype == np.int32

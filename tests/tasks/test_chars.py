@@ -10,7 +10,7 @@ import pytest
 
 from jaxgru import decode
 from jaxgru.data.text import language_reference
-from jaxgru.data.vocabulary import Vocabulary
+from jaxgru.data.vocabulary import Characters
 from jaxgru.tasks import chars, find
 from jaxgru.tasks.chars import CHUNK, METRIC, Chars
 from jaxgru.training.config import Config, TrainConfig
@@ -281,7 +281,7 @@ def test_a_restored_task_needs_its_text_only_to_score(tmp_path, params, task):
     path.unlink()
     gone = Chars.restore(make_config(path), task.vocabulary)
     assert gone.sample(params, "a", key, options) == task.sample(params, "a", key, options)
-    assert restored.vocabulary == Vocabulary(TEXT[: task.corpus.split.train.stop]).characters
+    assert restored.vocabulary == Characters(TEXT[: task.corpus.split.train.stop]).characters
     with pytest.raises(UserError, match=r"text\.txt: no such file$"):
         gone.evaluate(params, "test")
 

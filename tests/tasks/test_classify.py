@@ -17,13 +17,11 @@ from jaxgru.data.labelled import Example
 from jaxgru.tasks import classify, find, tfidf, verdicts
 from jaxgru.tasks.classify import Classify
 from jaxgru.tasks.verdicts import Reading, Shaded
-from jaxgru.training.config import Config, RunConfig, TrainConfig
+from jaxgru.training.config import Config
 from jaxgru.training.configfile import locate, read
-from jaxgru.training.display import Display
 from jaxgru.training.errors import UserError
-from jaxgru.training.loop import train
-from jaxgru.training.run import RunFolder, claim
 from jaxgru.training.saved import open_run
+from tests.tasks.helpers import config_of, run
 
 TOPICS = {"oil": "barrel opec crude", "grain": "wheat crop harvest", "money": "bank rate dollar"}
 FILLER = ["the", "of", "a", "to", "in", "said", "on", "for", "and", "its"]
@@ -55,21 +53,7 @@ def make_config(path: Path | str, seed: int = 0, **tables: Any) -> Config:
         "model": SMALL,
         "sample": {"text": "crude opec"},
     }
-    made = {name: default[name] | tables.get(name, {}) for name in default}
-    return Config(
-        task="classify",
-        seed=seed,
-        run=RunConfig(**made["run"]),
-        train=TrainConfig(**made["train"]),
-        data=Classify.Data(**made["data"]),
-        model=Classify.Model(**made["model"]),
-        sample=Classify.Sample(**made["sample"]),
-    )
-
-
-def run(path: Path, config: Config) -> dict[str, Any]:
-    with claim(path, resume=True), Display(config.train.steps) as show:
-        return train(Classify(config), config, RunFolder(path, config), show)
+    return config_of(Classify, default, tables, seed)
 
 
 @pytest.fixture(scope="module")
@@ -96,7 +80,7 @@ def params(task: Classify) -> Any:
 def finished(folder: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A run of forty steps, which are enough for these topics."""
     path = tmp_path_factory.mktemp("runs") / "whole"
-    run(path, make_config(folder, model={"bidirectional": False}))
+    run(Classify, path, make_config(folder, model={"bidirectional": False}))
     return path
 
 
@@ -254,7 +238,7 @@ class TestRun:
         whole = last.read_bytes()
         for file in (path / "summary.json", last, last.with_suffix(".json")):
             file.unlink()
-        summary = run(path, make_config(folder, model={"bidirectional": False}))
+        summary = run(Classify, path, make_config(folder, model={"bidirectional": False}))
         assert last.read_bytes() == whole
         before = json.loads((finished / "summary.json").read_text())
         assert (summary["test"], summary["also"]) == (before["test"], before["also"])
@@ -312,7 +296,6 @@ class TestRefusals:
             lambda v: v["words"],
             lambda v: {"words": v["words"]},
             lambda v: v | {"classes": "ab"},
-            lambda v: v | {"classes": ["oil"]},
             lambda v: v | {"classes": ["oil", "oil"]},
             lambda v: v | {"words": ["a", 3]},
             lambda v: v | {"words": ["a", ["b"]]},
@@ -324,6 +307,10 @@ class TestRefusals:
         message = r"^vocabulary should be words and classes, each a list of different strings$"
         with pytest.raises(ValueError, match=message):
             Classify.restore(task.config, damage(task.vocabulary))
+
+    def test_a_vocabulary_of_one_class(self, task: Classify) -> None:
+        with pytest.raises(ValueError, match=r"^vocabulary should have two classes or more$"):
+            Classify.restore(task.config, task.vocabulary | {"classes": ["oil"]})
 
     @pytest.mark.parametrize(
         ("content", "fault"),
@@ -428,7 +415,7 @@ def test_the_config_is_whole() -> None:
 @pytest.mark.full
 def test_r8_is_told_better_than_the_baseline_tells_it(tmp_path: Path) -> None:
     """One seed of the config; needs the data set in the cache, or a network."""
-    summary = run(tmp_path / "run", read(locate("classify"), [], find))
+    summary = run(Classify, tmp_path / "run", read(locate("classify"), [], find))
     facts = json.loads((tmp_path / "run" / "data.json").read_text())["facts"]
     assert (facts["train"], facts["validation"], facts["test"]) == (4884, 539, 2185)
     assert (facts["repeated"], facts["leaked"]) == (62, 4)

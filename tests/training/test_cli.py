@@ -79,7 +79,7 @@ MISTAKES = {
     ("train", "--resum"): "unrecognized arguments: --resum (see python -m jaxgru train --help)",
     ("train", "--resume"): "--resume needs the folder of the run: --resume run.dir=FOLDER",
     ("trian",): "no command is named trian; did you mean train?",
-    ("bake",): "no command is named bake; the commands are train, evaluate, sample, bench, data",
+    ("bake",): "no command is named bake; the commands are train, evaluate, sample, bench, data, results",
     ("evaluate",): "the following arguments are required: RUN (see python -m jaxgru evaluate --help)",
     ("evaluate", "nowhere"): "nowhere is no run folder: it holds no config.toml",
     ("sample", "nowhere"): "nowhere is no run folder: it holds no config.toml",

@@ -1,0 +1,218 @@
+"""`python -m jaxgru results`: trains what is missing of a plan, and writes the table of the scores."""
+
+from __future__ import annotations
+
+import json
+import os
+import shlex
+import subprocess
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+from jaxgru.cli import FREE_ON_RESUME, parser
+from jaxgru.results.page import page
+from jaxgru.results.plan import default_plan, mend, read_plan
+from jaxgru.results.record import read_rows, row, write_rows
+from jaxgru.tasks import find
+from jaxgru.training.config import Config, flat
+from jaxgru.training.configfile import locate, read, toml_value
+from jaxgru.training.errors import Interrupted, RunError, UserError
+from jaxgru.training.interrupts import Interrupts
+from jaxgru.training.mesh import fitting
+from jaxgru.weights import write_whole
+
+if TYPE_CHECKING:
+    from argparse import Namespace
+    from collections.abc import Mapping, Sequence
+
+HELP = """\
+Trains every row of the plan with several seeds, each a run folder of its own, and writes results.json (all figures)
+and results.md (the page made of it). A run that is finished is used as it stands, a stopped one goes on; delete a
+run's folder to have it trained anew. Rows that are not named keep what results.json has.
+
+examples:
+  python -m jaxgru results --list                    the rows, and how far their runs are
+  python -m jaxgru results                           all of them
+  python -m jaxgru results chars words --seeds 1     two rows, with one seed
+  python -m jaxgru results --render                  results.md anew, of results.json
+"""
+TRAIN = (sys.executable, "-m", "jaxgru", "train")
+# In a process of its own, for whoever asks JAX for its devices may hold them.
+MACHINE = "import json; from jaxgru.bench import report; print(json.dumps(report.machine((), {})))"
+MACHINE_FACTS = ("platform", "cpu", "cores", "devices", "environment")
+
+
+class Run(NamedTuple):
+    """One seed of a row: its folder, and the words that `train` takes."""
+
+    row: str
+    seed: int
+    path: Path
+    words: tuple[str, ...]
+
+    @property
+    def finished(self) -> bool:
+        """Whether nothing is left to train."""
+        return (self.path / "summary.json").exists()
+
+
+def results(argv: Sequence[str]) -> int:
+    """`results [ROW …] [options]`."""
+    given = arguments(argv)
+    if given.render:
+        write_page(given.out, read_rows(given.out / "results.json"))
+        return 0
+    plan = read_plan(given.plan)
+    for name in given.rows:
+        if name not in plan:
+            raise UserError(f"{given.plan} has no row {name}; {mend(name, plan)}")
+    runs = {name: planned_runs(name, plan[name], given) for name in given.rows or plan}
+    if given.list:
+        sys.stdout.write("".join(f"{line(each)}\n" for each in runs.values()))
+        return 0
+    for each in runs.values():  # all of them, before hours of training
+        for run in each:
+            refuse_another(run, given.plan)
+    known_rows(given.out)
+    for name, each in runs.items():
+        for run in each:
+            complete(run)
+        found = known_rows(given.out) | {name: row(plan[name], [run.path for run in each])}
+        ordered = {key: found[key] for key in [*plan, *found] if key in found}
+        write_rows(given.out / "results.json", ordered)
+        write_page(given.out, ordered)
+    return 0
+
+
+def arguments(argv: Sequence[str]) -> Namespace:
+    """The command line's options."""
+    options = parser("results", "[ROW …] [options]", HELP)
+    options.add_argument("rows", metavar="ROW", nargs="*", help="a row of the plan; all by default")
+    options.add_argument(
+        "--seeds", type=int, metavar="N", help="seeds of each row (as many as the plan says)"
+    )
+    options.add_argument(
+        "--runs", type=Path, default="runs/results", help="where the runs are (runs/results)"
+    )
+    options.add_argument("--out", type=Path, default="docs", help="where both files are (docs)")
+    options.add_argument("--plan", type=Path, help="a plan of yours, written like configs/results/plan.toml")
+    options.add_argument("--render", action="store_true", help="only write results.md, of results.json")
+    options.add_argument("--list", action="store_true", help="only show the rows")
+    given = options.parse_intermixed_args(argv)
+    if given.render and (given.rows or given.list or given.seeds is not None or given.plan is not None):
+        raise UserError("--render takes --out and nothing else: results.json is all it reads")
+    if given.seeds is not None and given.seeds < 1:
+        raise UserError(f"--seeds must be at least 1, got {given.seeds}")
+    given.plan = given.plan or default_plan()
+    return given
+
+
+def planned_runs(name: str, planned: Mapping[str, Any], given: Namespace) -> list[Run]:
+    """The runs of a row."""
+    runs = []
+    for seed in range(given.seeds or planned["seeds"]):
+        path = given.runs / f"{name}-{seed}"
+        words = (planned["config"], f"seed={seed}", f"run.dir={path}", *planned["set"])
+        runs.append(Run(name, seed, path, words))
+    return runs
+
+
+def line(runs: Sequence[Run]) -> str:
+    """A row of the plan, for people."""
+    config, _, _, *settings = runs[0].words
+    state = f"{sum(run.finished for run in runs)} of {len(runs)} runs finished"
+    return f"{runs[0].row:<20}{state}  train {shlex.join([config, *settings])}"
+
+
+def refuse_another(run: Run, plan: Path) -> None:
+    """Refuses settings that `train` would refuse, and a folder that holds a run with other ones."""
+    try:
+        now = read(locate(run.words[0]), run.words[1:], find)
+    except UserError as error:
+        raise UserError(f"{plan}: row {run.row}: {error}") from None
+    if (run.path / "config.toml").exists():
+        stored = read(run.path / "config.toml", (), find)
+        if change := changed(stored, now):
+            way = "delete that folder, or name another place with --runs"
+            raise UserError(f"{run.path} holds another run: {change} in the plan; {way}")
+
+
+def changed(stored: Config, now: Config) -> str:
+    """The first setting that decides a figure and is another one now; empty where there is none."""
+    devices = now.mesh.cpu_devices
+    same = devices == "auto" or fitting(int(devices), now.train.batch_size) == stored.mesh.cpu_devices
+    free = (*FREE_ON_RESUME, "mesh.cpu_devices") if same else FREE_ON_RESUME
+    was = flat(stored)
+    for name, value in flat(now).items():
+        if name not in free and value != was.get(name):
+            return f"{name} is {toml_value(was[name])} there, and {toml_value(value)}"
+    return ""
+
+
+def complete(run: Run) -> None:
+    """Trains a run to its end, unless it is there.
+
+    Raises:
+      RunError: training ended with another exit status than 0.
+    """
+    name = f"{run.row}, seed {run.seed}"
+    if run.finished:
+        say(f"{name}: finished, in {run.path}")
+        return
+    say(f"{name}: training, in {run.path}")
+    if status := wait([*TRAIN, *run.words, "--resume"]):
+        end = f"with exit status {status}" if status > 0 else f"by signal {-status}"
+        raise RunError(f"{name}: training ended {end}; the same command goes on from {run.path}")
+    write_whole(run.path / "machine.json", json.dumps(machine(), indent=1).encode())
+
+
+def wait(words: Sequence[str]) -> int:
+    """Runs a program to its end and returns its exit status.
+
+    It has a process group of its own, so that Ctrl-C reaches it once: from here, as SIGTERM, which lets a run save.
+    """
+    with Interrupts() as interrupts:
+        process = subprocess.Popen(words, stdin=subprocess.DEVNULL, process_group=0)  # noqa: S603 words of ours
+        try:
+            with interrupts.at_once():
+                return process.wait()
+        except Interrupted:
+            process.terminate()
+            process.wait()
+            say("stopped; finished runs stay, and the same command goes on")
+            raise
+        finally:
+            process.kill()  # whoever interrupts twice does not wait
+            process.wait()
+
+
+def machine() -> dict[str, Any]:
+    """What the seconds of a run depend on."""
+    said = subprocess.check_output([sys.executable, "-c", MACHINE], stdin=subprocess.DEVNULL)  # noqa: S603
+    facts = json.loads(said)
+    return {name: facts[name] for name in MACHINE_FACTS}
+
+
+def known_rows(out: Path) -> dict[str, dict[str, Any]]:
+    """What results.json holds, in a folder that can be written to; nothing where there is none yet."""
+    try:
+        out.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise UserError(f"--out {out}: {error.strerror}") from error
+    if not os.access(out, os.W_OK):
+        raise UserError(f"--out {out} cannot be written to")
+    path = out / "results.json"
+    return read_rows(path) if path.exists() else {}
+
+
+def write_page(out: Path, rows: Mapping[str, Any]) -> None:
+    """Writes results.md, and says so."""
+    write_whole(out / "results.md", page(rows).encode())
+    say(f"{out / 'results.md'}: {', '.join(rows)}")
+
+
+def say(text: str) -> None:
+    """A line on stdout, before what a run says."""
+    sys.stdout.write(f"{text}\n")
+    sys.stdout.flush()
