@@ -67,12 +67,13 @@ example:
 SAMPLE_HELP = """\
 Generates with the best checkpoint of a run.
 
-  INPUT       what to go on from: for chars, a prompt; for classify, a text
+  INPUT       for chars and words, how the text begins; for classify and translate, the text to read
   key=value   a setting of the table [sample] of the run's config.toml, or the seed
 
 examples:
   python -m jaxgru sample runs/a
   python -m jaxgru sample runs/a "The class " temperature=0.7 seed=3
+  python -m jaxgru sample runs/translate "The name of the place" beams=10
 """
 
 

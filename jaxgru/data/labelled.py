@@ -196,7 +196,7 @@ class Labelled:
           DataError: `read` or `members` refuses the files, or a part has no text, or no class to know.
         """
         parts = {
-            name: read(file) for name, file in (members(path) if path.is_dir() else {"train": path}).items()
+            name: read(file) for name, file in (members(path) if texts.is_folder(path) else {"train": path}).items()
         }
         train = distinct(parts["train"])
         repeated = len(parts["train"]) - len(train)
@@ -235,6 +235,12 @@ class Labelled:
     def classes(self) -> list[str]:
         """The labels of the training texts, in order."""
         return sorted({label for label, _ in self.train})
+
+    @property
+    def unscored(self) -> list[str]:
+        """The classes to train on that validation or test has no text of."""
+        parts = [{label for label, _ in part} for part in (self.validation, self.test)]
+        return [label for label in self.classes if not all(label in part for part in parts)]
 
     @property
     def sha256(self) -> str:

@@ -17,6 +17,7 @@ if TYPE_CHECKING:
 
 LONGEST = 2**31 - 1  # what `scan` takes as a length
 ROWS, STEPS = 64, 32  # of a piece: so many rows, and a multiple of so many steps
+PLACES = 64 * 128  # of a piece, at most: long sequences come few at a time
 
 
 class Batch(NamedTuple):
@@ -75,7 +76,7 @@ class Batch(NamedTuple):
 
 
 def pieces(lengths: Sequence[int], multiple: int = STEPS) -> Iterator[Batch]:
-    """All sequences once, the shortest first, in batches of few shapes.
+    """All sequences once, the shortest first, in batches of few shapes, each of which memory has room for.
 
     Args:
       lengths: (N,), the steps of each.
@@ -86,11 +87,15 @@ def pieces(lengths: Sequence[int], multiple: int = STEPS) -> Iterator[Batch]:
       [(64, [1, 0])]
     """
     order = np.argsort(lengths, kind="stable")
-    for start in range(0, len(order), ROWS):
-        rows = np.full(ROWS, -1)
-        rows[: len(order) - start] = order[start : start + ROWS]
+    while len(order):
+        size = ROWS
+        while size * lengths[order[:size][-1]] > PLACES and size > 1:
+            size //= 2
+        rows = np.full(size, -1)
+        rows[: len(order)] = order[:size]
         steps = np.where(rows < 0, 0, np.asarray(lengths)[rows]).astype(np.int32)
         yield Batch(rows, steps, -(-int(steps.max()) // multiple) * multiple)
+        order = order[size:]
 
 
 def known_lengths(value: npt.ArrayLike) -> npt.NDArray[np.int64]:

@@ -100,16 +100,16 @@ def members(folder: Path, languages: tuple[str, str]) -> dict[str, list[Path]]:
 def aligned(files: Sequence[Path]) -> list[Pair]:
     """The pairs of two files, line by line; a line that is empty in either is left out.
 
+    Where a file has no line feed, carriage returns end its lines; elsewhere they are white space.
+
     Raises:
-      DataError: `jaxgru.data.text.read` refuses a file, one holds NUL, or they have different numbers of lines.
+      DataError: `jaxgru.data.text.read` refuses a file, or they have different numbers of lines.
     """
     sides = []
     for path in files:
-        lines = texts.read(path).removesuffix("\n").split("\n")
-        for number, line in enumerate(lines, 1):
-            if "\0" in line:
-                raise DataError(f"{path}: line {number}: it holds NUL, as text does not")
-        sides.append([" ".join(line.split()) for line in lines])
+        text = texts.read(path)
+        end = texts.line_end(text)
+        sides.append([" ".join(line.split()) for line in text.removesuffix(end).split(end)])
     sources, targets = sides
     if len(sources) != len(targets):
         what = f"{len(sources)} lines, {files[1].name} has {len(targets)}; each should translate one of the other"
@@ -146,7 +146,7 @@ def read(path: Path | None, languages: tuple[str, str]) -> tuple[int, dict[str, 
             raise DataError(f"{' and '.join(FETCHED)} have {known}, not {' and '.join(languages)}")
         ids, pairs = translated([fetch(name) for name in FETCHED], languages)
         return ids, {"train": pairs}
-    if not path.is_dir():
+    if not texts.is_folder(path):
         raise DataError(f"{path}: {'a file, not a folder' if path.exists() else 'no such folder'}")
     if catalogues.among(path):
         ids, pairs = translated([path], languages)
@@ -210,7 +210,8 @@ class Parallel:
             drawn[part(pair[side], *shares)].append(pair)
         train = drawn["train"]
         chosen = unlike(drawn["validation"], besides=train)
-        scored = unlike(drawn["test"], besides=train + chosen)
+        # Of what is drawn nothing may stand in a part before, be it a file or drawn as well.
+        scored = unlike(drawn["test"], besides=train + parts.get("validation", chosen))
         repeated = len(parts["train"]) - len(train) - len(chosen) - len(scored)
         chosen, scored = parts.get("validation", chosen), parts.get("test", scored)
         known = {key(source) for source, _ in train + chosen}

@@ -42,7 +42,7 @@ def read(path: str | Path) -> str:
 
     Raises:
       DataError: the file is missing, no regular file, unreadable, empty, larger than 1 GiB, a damaged gzip
-        file or not UTF-8. The message names the file and the fault.
+        file, not UTF-8, or holds NUL. The message names the file and the fault.
 
     Example:
       >>> read("no/such/file.txt")
@@ -58,7 +58,34 @@ def read(path: str | Path) -> str:
     text = text.removeprefix("\ufeff")
     if not text:
         raise DataError(f"{path}: the file is empty")
+    if (at := text.find("\0")) >= 0:
+        line = text.count(line_end(text), 0, at) + 1
+        raise DataError(f"{path}: line {line}: it holds NUL, as text does not")
     return text
+
+
+def line_end(text: str) -> str:
+    r"""What the lines of a text end with: a line feed, or a carriage return where the text has no line feed.
+
+    So the carriage return of Windows, or one within a line, ends none.
+
+    Example:
+      >>> line_end("one\r\ntwo\r\n"), line_end("one\rtwo\r")
+      ('\n', '\r')
+    """
+    return "\r" if "\r" in text and "\n" not in text else "\n"
+
+
+def is_folder(path: str | Path) -> bool:
+    """Whether there is a folder of that name.
+
+    Raises:
+      DataError: there is no telling, as the name is too long or the folder around it is closed.
+    """
+    try:
+        return Path(path).is_dir()
+    except OSError as error:
+        raise DataError(f"{path}: cannot be read: {error.strerror}") from None
 
 
 def _read_bytes(path: Path) -> bytes:

@@ -12,9 +12,12 @@ JOINER = "￭"
 JOINER_ITSELF = JOINER * 2  # the token of a text that has the sign
 
 LETTER = r"[^\W_]"
+SIZE = (
+    r"[-+0\#]*+ \d*+ (?:\.\d+)?"  # possessive: 0 is a flag and a digit, and a run of it could be cut anywhere
+)
 PLACEHOLDER = rf"""
-    % \(\w[^()%\s]*\) [-+0\#]* \d* (?:\.\d+)? [a-zA-Z]        # %(name)s
-  | % (?:\d+\$)? [-+0\#]* \d* (?:\.\d+)? [sdifrxXgGeEuc] (?!{LETTER})   # %s, %.2f, %1$s
+    % \(\w[^()%\s]*\) {SIZE} [a-zA-Z]                         # %(name)s
+  | % (?:\d+\$)? {SIZE} [sdifrxXgGeEuc] (?!{LETTER})          # %s, %.2f, %1$s
   | %%
   | [$\#]? \{{ [\w.\-\[\]!]* (?: : [^{{}}]* )? \}}                # {{}}, {{name}}, {{0:%d}}, ${{name}}
 """

@@ -174,7 +174,7 @@ class WordText:
           DataError: a file that `jaxgru.data.text.read` refuses or that has no word, a folder that `members`
             refuses, or a text too short for three parts. The message names file and fault.
         """
-        if path and Path(path).is_dir():
+        if path and texts.is_folder(path):
             return cls.of_folder(Path(path))
         text = texts.read(path) if path else texts.language_reference()
         source = path or "the Python language reference"

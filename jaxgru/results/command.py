@@ -13,18 +13,19 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 from jaxgru.cli import FREE_ON_RESUME, parser
 from jaxgru.results.page import page
 from jaxgru.results.plan import default_plan, mend, read_plan
-from jaxgru.results.record import read_rows, row, write_rows
+from jaxgru.results.record import MACHINE, MOST_SEEDS, figures, read_rows, row, write_rows
 from jaxgru.tasks import find
 from jaxgru.training.config import Config, flat
 from jaxgru.training.configfile import locate, read, toml_value
 from jaxgru.training.errors import Interrupted, RunError, UserError
 from jaxgru.training.interrupts import Interrupts
 from jaxgru.training.mesh import fitting
+from jaxgru.training.run import refuse_other_files
 from jaxgru.weights import write_whole
 
 if TYPE_CHECKING:
     from argparse import Namespace
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Iterable, Mapping, Sequence
 
 HELP = """\
 Trains every row of the plan with several seeds, each a run folder of its own, and writes results.json (all figures)
@@ -39,8 +40,7 @@ examples:
 """
 TRAIN = (sys.executable, "-m", "jaxgru", "train")
 # In a process of its own, for whoever asks JAX for its devices may hold them.
-MACHINE = "import json; from jaxgru.bench import report; print(json.dumps(report.machine((), {})))"
-MACHINE_FACTS = ("platform", "cpu", "cores", "devices", "environment")
+FIND_MACHINE = "import json; from jaxgru.bench import report; print(json.dumps(report.machine((), {})))"
 
 
 class Run(NamedTuple):
@@ -56,32 +56,41 @@ class Run(NamedTuple):
         """Whether nothing is left to train."""
         return (self.path / "summary.json").exists()
 
+    @property
+    def note(self) -> Path:
+        """Where the machine stands while it trains: beside the folder, which is `train`'s until it is finished."""
+        return self.path.with_name(f"{self.path.name}.machine.json")
+
 
 def results(argv: Sequence[str]) -> int:
     """`results [ROW …] [options]`."""
     given = arguments(argv)
     if given.render:
-        write_page(given.out, read_rows(given.out / "results.json"))
+        rows = read_rows(given.out / "results.json")
+        write_page(given.out, page(rows), rows)
         return 0
     plan = read_plan(given.plan)
     for name in given.rows:
         if name not in plan:
             raise UserError(f"{given.plan} has no row {name}; {mend(name, plan)}")
     runs = {name: planned_runs(name, plan[name], given) for name in given.rows or plan}
+    configs = {run: planned_config(run, given.plan) for each in runs.values() for run in each}
     if given.list:
         sys.stdout.write("".join(f"{line(each)}\n" for each in runs.values()))
         return 0
-    for each in runs.values():  # all of them, before hours of training
-        for run in each:
-            refuse_another(run, given.plan)
+    for run, config in configs.items():  # all of them, before hours of training
+        refuse_another(run, config)
+    make_folder("--runs", given.runs)
+    make_folder("--out", given.out)
     known_rows(given.out)
     for name, each in runs.items():
         for run in each:
             complete(run)
         found = known_rows(given.out) | {name: row(plan[name], [run.path for run in each])}
         ordered = {key: found[key] for key in [*plan, *found] if key in found}
+        text = page(ordered)  # before either file is written: both are, or none
         write_rows(given.out / "results.json", ordered)
-        write_page(given.out, ordered)
+        write_page(given.out, text, ordered)
     return 0
 
 
@@ -102,9 +111,12 @@ def arguments(argv: Sequence[str]) -> Namespace:
     given = options.parse_intermixed_args(argv)
     if given.render and (given.rows or given.list or given.seeds is not None or given.plan is not None):
         raise UserError("--render takes --out and nothing else: results.json is all it reads")
-    if given.seeds is not None and given.seeds < 1:
-        raise UserError(f"--seeds must be at least 1, got {given.seeds}")
+    if given.seeds is not None and not 1 <= given.seeds <= MOST_SEEDS:
+        raise UserError(f"--seeds must be from 1 to {MOST_SEEDS}, got {given.seeds}")
     given.plan = given.plan or default_plan()
+    for name in ("plan", "runs", "out"):
+        if "\0" in str(path := getattr(given, name)):
+            raise UserError(f"--{name} is {str(path)!r}; no file can have a name with NUL")
     return given
 
 
@@ -125,17 +137,32 @@ def line(runs: Sequence[Run]) -> str:
     return f"{runs[0].row:<20}{state}  train {shlex.join([config, *settings])}"
 
 
-def refuse_another(run: Run, plan: Path) -> None:
-    """Refuses settings that `train` would refuse, and a folder that holds a run with other ones."""
+def planned_config(run: Run, plan: Path) -> Config:
+    """The settings of a run; those that `train` would refuse are refused."""
     try:
-        now = read(locate(run.words[0]), run.words[1:], find)
+        return read(locate(run.words[0]), run.words[1:], find)
     except UserError as error:
         raise UserError(f"{plan}: row {run.row}: {error}") from None
-    if (run.path / "config.toml").exists():
-        stored = read(run.path / "config.toml", (), find)
-        if change := changed(stored, now):
-            way = "delete that folder, or name another place with --runs"
-            raise UserError(f"{run.path} holds another run: {change} in the plan; {way}")
+
+
+def refuse_another(run: Run, now: Config) -> None:
+    """Refuses a folder that holds a run with other settings, or scores of another one."""
+    mend = "delete it, or name another place with --runs"
+    if run.path.exists() and not run.path.is_dir():
+        raise UserError(f"{run.path} is no folder; {mend}")
+    if run.path.exists():
+        refuse_other_files(run.path)
+    config = run.path / "config.toml"
+    if run.finished and not config.exists():
+        raise UserError(f"{run.path} holds scores and no config.toml that says of what; {mend}")
+    change = changed(read(config, (), find), now) if config.exists() else ""
+    if run.finished and not change:
+        found = figures(run.path)
+        planned = {"task": now.task, "metric": find(now.task).metric, "seed": run.seed}
+        others = [name for name, value in planned.items() if found[name] != value]
+        change = "".join(f"{name} is {found[name]} there, and {planned[name]}" for name in others[:1])
+    if change:
+        raise UserError(f"{run.path} holds another run: {change} in the plan; {mend}")
 
 
 def changed(stored: Config, now: Config) -> str:
@@ -159,12 +186,15 @@ def complete(run: Run) -> None:
     name = f"{run.row}, seed {run.seed}"
     if run.finished:
         say(f"{name}: finished, in {run.path}")
-        return
-    say(f"{name}: training, in {run.path}")
-    if status := wait([*TRAIN, *run.words, "--resume"]):
-        end = f"with exit status {status}" if status > 0 else f"by signal {-status}"
-        raise RunError(f"{name}: training ended {end}; the same command goes on from {run.path}")
-    write_whole(run.path / "machine.json", json.dumps(machine(), indent=1).encode())
+    else:
+        say(f"{name}: training, in {run.path}")
+        write_whole(run.note, json.dumps(machine(), indent=1).encode())
+        if status := wait([*TRAIN, *run.words, "--resume"]):
+            end = f"with exit status {status}" if status > 0 else f"by signal {-status}"
+            raise RunError(f"{name}: training ended {end}; the same command goes on from {run.path}")
+    if run.note.exists():  # perhaps since a command that was killed when training had ended
+        run.note.replace(run.path / "machine.json")
+    figures(run.path)  # no further seed of a row that blew up
 
 
 def wait(words: Sequence[str]) -> int:
@@ -189,26 +219,32 @@ def wait(words: Sequence[str]) -> int:
 
 def machine() -> dict[str, Any]:
     """What the seconds of a run depend on."""
-    said = subprocess.check_output([sys.executable, "-c", MACHINE], stdin=subprocess.DEVNULL)  # noqa: S603
+    said = subprocess.check_output([sys.executable, "-c", FIND_MACHINE], stdin=subprocess.DEVNULL)  # noqa: S603
     facts = json.loads(said)
-    return {name: facts[name] for name in MACHINE_FACTS}
+    text = json.dumps({name: facts[name] for name in MACHINE}, ensure_ascii=False)
+    found: dict[str, Any] = json.loads(text.encode(errors="replace"))  # an environment may hold any bytes
+    return found
+
+
+def make_folder(option: str, path: Path) -> None:
+    """Makes the folder that an option names, unless it is there, and refuses one that cannot be written to."""
+    try:
+        path.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise UserError(f"{option} {path}: {error.strerror}") from error
+    if not os.access(path, os.W_OK):
+        raise UserError(f"{option} {path} cannot be written to")
 
 
 def known_rows(out: Path) -> dict[str, dict[str, Any]]:
-    """What results.json holds, in a folder that can be written to; nothing where there is none yet."""
-    try:
-        out.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        raise UserError(f"--out {out}: {error.strerror}") from error
-    if not os.access(out, os.W_OK):
-        raise UserError(f"--out {out} cannot be written to")
+    """What results.json holds; nothing where there is none yet."""
     path = out / "results.json"
     return read_rows(path) if path.exists() else {}
 
 
-def write_page(out: Path, rows: Mapping[str, Any]) -> None:
-    """Writes results.md, and says so."""
-    write_whole(out / "results.md", page(rows).encode())
+def write_page(out: Path, text: str, rows: Iterable[str]) -> None:
+    """Writes results.md, and says of which rows it is."""
+    write_whole(out / "results.md", text.encode())
     say(f"{out / 'results.md'}: {', '.join(rows)}")
 
 

@@ -181,9 +181,9 @@ def machine_words(machine: Mapping[str, Any] | None) -> str:
     """A machine in a line."""
     if machine is None:
         return "A machine that was not noted"
-    parts = [f"{machine.get('cpu')}, {machine.get('cores')} cores", f"{machine.get('platform')}"]
-    parts += [f"on {', '.join(map(str, machine.get('devices', ())))}"]
-    return ", ".join(parts + [f"{name}={value}" for name, value in machine.get("environment", {}).items()])
+    parts = [f"{machine['cpu']}, {machine['cores']} core{'s' * (machine['cores'] != 1)}", machine["platform"]]
+    parts += [f"on {', '.join(machine['devices'])}"]
+    return ", ".join(parts + [f"{name}={value}" for name, value in machine["environment"].items()])
 
 
 def note(place: int, noted: tuple[str, Mapping[str, Any]]) -> str:

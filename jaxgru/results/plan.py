@@ -31,7 +31,7 @@ def read_plan(path: Path) -> dict[str, dict[str, Any]]:
         config     a task's name or a TOML file, as `train` takes it; the row's name by default
         about      what it is, in a sentence
         set        overrides, such as ["model.attention=false"]
-        seeds      how many; 3 by default
+        seeds      how many, from 1 to 1000; 3 by default
         against    the row to compare it with
         published  [{score, source, differs, of}]: figures from elsewhere, of the task's metric or of another
                    score, and how they were come by
@@ -65,10 +65,12 @@ def planned_row(where: str, name: str, found: Any) -> dict[str, Any]:
         "published": [],
     }
     row = default | found
-    refuse_others(where, row, DESCRIBED | {"seeds": "a whole number above 0"})
+    refuse_others(where, row, DESCRIBED | {"seeds": "a whole number from 1 to 1000"})
     for each in row["published"]:
         each.setdefault("of", None)
         refuse_others(f"{where}: published", each, PUBLISHED)
+    if any("\0" in word for word in (row["config"], *row["set"])):
+        raise UserError(f"{where}: config and set cannot hold NUL")
     for assignment in row["set"]:
         if not re.match(r"[A-Za-z_][\w.]*=", assignment):
             raise UserError(f"{where}: set holds {assignment!r}; write section.key=value")

@@ -1,4 +1,4 @@
-"""What a translator makes of texts: a report of translations, and pictures of where it looked."""
+"""What a translator makes of texts: their BLEU, a report of them, and pictures of where it looked."""
 
 from __future__ import annotations
 
@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from jaxgru.data.parallel import Pair
 
 SHOWN, DRAWN = 24, 6  # translations of a report and of a picture
+LONGEST = 24  # words of a text that a picture has room for
 FEWEST, MOST = 6, 16  # words of a text that is looked at
 CELL = 0.34  # inches of a cell of a picture
 
@@ -28,6 +29,17 @@ class Translation(NamedTuple):
     words: Sequence[str]
     text: str
     attention: npt.NDArray[np.floating]
+
+
+def bleu(said: Sequence[str], pairs: Sequence[Pair], *, lowercase: bool) -> float:
+    """BLEU in percent, of what was said of the sources of some pairs, as sacrebleu has it by default.
+
+    References: Papineni et al. 2002; Post 2018 (arXiv:1804.08771).
+    """
+    import sacrebleu  # noqa: PLC0415 an extra, and of use only here
+
+    references = [[pair.target for pair in pairs]]
+    return float(sacrebleu.corpus_bleu(said, references, lowercase=lowercase).score)
 
 
 def choose(sources: Sequence[Sequence[str]]) -> list[int]:
@@ -61,12 +73,26 @@ def report(pairs: Sequence[Pair], said: Sequence[Translation], memory: Sequence[
     return "\n".join(parts)
 
 
-def draw(path: Path, said: Sequence[Translation]) -> None:
-    """Draws where each word of the first translations looked: their words down, those of the text across."""
-    said = [each for each in said if each.words][:DRAWN]
+def draw(path: Path, said: Sequence[Translation]) -> bool:
+    """Draws where each word of the first translations looked: their words down, those of the text across.
+
+    Of long texts it has the start. Where no translation has a word, there is no picture.
+
+    Returns:
+      Whether there is one.
+    """
+    said = [
+        Translation(
+            each.source[:LONGEST], each.words[:LONGEST], each.text, each.attention[:LONGEST, :LONGEST]
+        )
+        for each in said[:DRAWN]
+        if each.words
+    ]
+    if not said:
+        return False
     columns = 2 if len(said) > 1 else 1
     rows = -(-len(said) // columns)
-    wide, high = (max((len(getattr(each, side)) for each in said), default=9) for side in ("source", "words"))
+    wide, high = (max(len(getattr(each, side)) for each in said) for side in ("source", "words"))
     figure = new_figure(
         columns * (max(wide, 9) * CELL + 2.0), rows * (max(high, 3) * CELL + 1.8) + 0.4, "constrained"
     )
@@ -84,6 +110,7 @@ def draw(path: Path, said: Sequence[Translation]) -> None:
         axes.set_yticks(range(len(down)), down, fontsize=9)
         axes.tick_params(length=0)
     save(figure, path)
+    return True
 
 
 def labels(words: Sequence[str]) -> list[str]:

@@ -16,7 +16,7 @@ import optax
 
 from jaxgru.data import Buckets, DataError
 from jaxgru.data.fetching import fetch
-from jaxgru.data.labelled import Example, Labelled, tokenise
+from jaxgru.data.labelled import Example, Labelled, short, tokenise
 from jaxgru.data.padding import pieces
 from jaxgru.data.vocabulary import Words, check_words
 from jaxgru.layers.attention.pooling import AttentionPooling, AttentionPoolingParams
@@ -24,7 +24,7 @@ from jaxgru.nn.linen import GRU
 from jaxgru.tasks import tfidf, verdicts
 from jaxgru.tasks.verdicts import Reading
 from jaxgru.training.config import Config, option
-from jaxgru.training.errors import UserError
+from jaxgru.training.errors import UserError, warn
 from jaxgru.training.task import PyTree, Split, Task
 
 if TYPE_CHECKING:
@@ -146,6 +146,11 @@ class Classify(Task):
             train = self.texts.train
             words = Words.of((text for _, text in train), config.data.min_count)
             vocabulary = {"words": words.words, "classes": self.texts.classes}
+            if unseen := self.texts.unscored:
+                what = "no text for validation or for test"
+                warn(
+                    f"{self.texts.source}: {what} has the class {', '.join(map(short, unseen))}; is a line a header?"
+                )
             _ = self.buckets  # refused here, if they are
         self.vocabulary = vocabulary
         self.words, self.classes = Words(vocabulary["words"]), vocabulary["classes"]

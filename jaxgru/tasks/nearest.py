@@ -45,6 +45,9 @@ def nearest(train: Sequence[Pair], sources: Sequence[str]) -> list[str]:
     Returns:
       One translation for each text; "" for a text that has nothing in common with any.
 
+    Raises:
+      ValueError: there is no pair to train on.
+
     Example:
       >>> from jaxgru.data.parallel import Pair
       >>> memory = [Pair("Open the file", "Datei öffnen"), Pair("Close", "Schließen")]
@@ -54,6 +57,8 @@ def nearest(train: Sequence[Pair], sources: Sequence[str]) -> list[str]:
     Cost: the sum over texts of how many training texts have each of their words; never more memory at once than
       the training texts' words and one number for each of the texts.
     """
+    if not train:
+        raise ValueError("train must hold at least one pair, got none")
     if not sources:
         return []
     known = [features(source) for source, _ in train]

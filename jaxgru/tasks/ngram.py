@@ -6,6 +6,8 @@ from typing import NamedTuple, Self
 import numpy as np
 import numpy.typing as npt
 
+from jaxgru import checks
+
 Ids = npt.NDArray[np.integer]
 Floats = npt.NDArray[np.float64]
 Counts = npt.NDArray[np.float64 | np.signedinteger]
@@ -58,7 +60,14 @@ class KneserNey:
 
     @classmethod
     def count(cls, ids: Ids, symbols: int, *, order: int = 5) -> Self:
-        """Count the grams of a training text (N,) of numbers below `symbols`, up to `order` symbols long."""
+        """Count the grams of a training text (N,) of numbers below `symbols`, up to `order` symbols long.
+
+        Raises:
+          TypeError: `symbols` or `order` is no int, or the text has no integers.
+          ValueError: one of the two is below 1, the text has another shape, or a number that is no symbol's.
+        """
+        symbols, order = checks.size("symbols", symbols), checks.size("order", order)
+        ids = _checked(ids, symbols)
         grams_of, counts_of = [np.zeros(1, np.int64)], [np.zeros(1, np.int64)]
         places = np.zeros(len(ids) + 1, np.int64)  # of the gram that ends before each symbol: the empty one
         for length in range(1, min(order, len(ids)) + 1):
@@ -81,6 +90,7 @@ class KneserNey:
 
     def probabilities(self, ids: Ids) -> Floats:
         """The probability (N,) of each symbol of a text (N,), given the symbols of that text before it."""
+        ids = _checked(ids, self.symbols)
         p = np.full(len(ids), 1 / self.symbols)
         contexts = np.zeros(len(ids), np.int64)  # -1 for one that was never seen
         for level in self.levels:
@@ -103,3 +113,17 @@ class KneserNey:
     def tune(self, ids: Ids, start: int = 0) -> Self:
         """The same counts with that one of `DISCOUNTS` that takes the fewest bits on `ids[start:]`."""
         return min((replace(self, discount=d) for d in DISCOUNTS), key=lambda model: model.bits(ids, start))
+
+
+def _checked(ids: Ids, symbols: int) -> Places:
+    """The numbers (N,) of a text, each of which is that of a symbol."""
+    found = np.asarray(ids)
+    if found.ndim != 1:
+        raise ValueError(f"ids must have one axis, got shape {found.shape}")
+    if len(found) and found.dtype.kind not in "iu":
+        raise TypeError(f"ids must be integers, got {found.dtype}")
+    if (wrong := np.flatnonzero((found < 0) | (found >= symbols))).size:
+        raise ValueError(
+            f"ids must lie in [0, {symbols - 1}], as symbols is {symbols}; ids[{wrong[0]}] is {found[wrong[0]]}"
+        )
+    return found.astype(np.int64, copy=False)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from jaxgru.tasks.pictures import CHARACTER, LINE, SIZE, clip, lay_out, new_figure, save, shade
+from jaxgru.training.display import number
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -40,8 +41,9 @@ def draw(path: Path, words: Sequence[str], readings: Mapping[str, npt.NDArray[np
     axes.text(0, 0.8, LEGEND, fontsize=SIZE, va="center")
     for i, (name, bits) in enumerate(readings.items()):
         top, mean = 2.5 + i * (lines + 2.0), bits[: len(where)].mean()
-        title = f"{name}: {mean:.2f} bits for a word of these"
+        title = f"{name}: {number(mean, 2)} bits for a word of these"
         axes.text(0, top, title, fontsize=SIZE, fontweight="bold", va="center", parse_math=False)
         for word, cost, (x, line) in zip(words, bits.tolist(), where, strict=False):
-            shade(axes, x, top + line + 1, clip(word, LINE), min(cost / DARKEST, 1.0))
+            share = cost / DARKEST if cost < DARKEST else 1.0  # nan is as dark as can be
+            shade(axes, x, top + line + 1, clip(word, LINE), share)
     save(figure, path)

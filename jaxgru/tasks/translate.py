@@ -62,6 +62,8 @@ class Data:
         """Keep the path whole, for a run is opened from anywhere."""
         if self.path:
             object.__setattr__(self, "path", str(Path(self.path).absolute()))
+        if not (self.source and self.target):
+            raise ValueError("source and target should each be a language, such as 'de'")
         if self.source == self.target:
             raise ValueError(f"source and target are both {self.source!r}; they should be two languages")
 
@@ -118,16 +120,12 @@ class Translate(Task):
             )
         self.config = config
         if vocabulary is None:
-            languages, least = zip(*self.trained, strict=True), config.data.min_count
-            names = ("source", "target")
-            vocabulary = {
-                name: Words.of(texts, least).words for name, texts in zip(names, languages, strict=True)
-            }
+            vocabulary = self._count()
         self.vocabulary = vocabulary
         self.sources, self.targets = (Words(vocabulary[side]) for side in ("source", "target"))
         self.model = Translator(len(self.sources), len(self.targets) + 1, config.model)
         if "trained" in vars(self):
-            self._check()
+            _ = self.buckets  # refused here, if they are
 
     @classmethod
     def restore(cls, config: Config, vocabulary: Any) -> Self:
@@ -154,14 +152,22 @@ class Translate(Task):
         pairs = [(self._read(source), self._read(target)) for source, target in self.texts.train]
         return [pair for pair in pairs if max(map(len, pair)) <= self.config.data.longest]
 
-    def _check(self) -> None:
-        """Refuse texts that make no batch, before there is anything to wait for."""
-        if len(self.trained) < self.config.train.batch_size:
+    def _count(self) -> dict[str, list[str]]:
+        """The vocabularies of the training split."""
+        source, data, rows = self.texts.source, self.config.data, self.config.train.batch_size
+        if len(self.trained) < rows:
             raise UserError(
-                f"{self.texts.source}: too few pairs: {len(self.trained)} to train on of at most data.longest = "
-                f"{self.config.data.longest} words, and a step takes train.batch_size = {self.config.train.batch_size}"
+                f"{source}: too few pairs: {len(self.trained)} to train on of at most data.longest = "
+                f"{data.longest} words, and a step takes train.batch_size = {rows}"
             )
-        _ = self.buckets  # refused here, if they are
+        found = {}
+        for side, texts in zip(("source", "target"), zip(*self.trained, strict=True), strict=True):
+            found[side] = Words.of(texts, data.min_count).words
+            if not found[side]:
+                raise UserError(
+                    f"{source}: no word of the {side} occurs data.min_count = {data.min_count} times"
+                )
+        return found
 
     @cached_property
     def train(self) -> Numbered:
@@ -234,7 +240,7 @@ class Translate(Task):
         """Perplexity and BLEU of a split."""
         pairs: list[Pair] = getattr(self.texts, split)
         said = self.translate(params, [pair.source for pair in pairs], self.config.sample)
-        bleu = self._bleu([each.text for each in said], pairs)
+        bleu = alignments.bleu([each.text for each in said], pairs, lowercase=self.config.data.lowercase)
         return {METRIC: self._perplexity(params, pairs), "bleu": bleu}
 
     def _perplexity(self, params: PyTree, pairs: Sequence[Pair]) -> float:
@@ -244,13 +250,7 @@ class Translate(Task):
             padded = [part for side in numbered for part in batch.pad(side, shorter=True)]
             scores = score(self.model, params, *padded)
             nats, words = nats + float(scores.nats.sum()), words + int(scores.words.sum())
-        return math.exp(nats / words)
-
-    def _bleu(self, said: Sequence[str], pairs: Sequence[Pair]) -> float:
-        import sacrebleu  # noqa: PLC0415 an extra, and of use only here
-
-        references = [[pair.target for pair in pairs]]
-        return float(sacrebleu.corpus_bleu(said, references, lowercase=self.config.data.lowercase).score)
+        return math.exp(min(nats / words, 700.0))  # as long as a float holds it
 
     def translate(self, params: PyTree, texts: Sequence[str], options: Any) -> list[Translation]:
         """The best translation of each text that beam search finds."""
@@ -290,7 +290,8 @@ class Translate(Task):
         )
         trigram = KneserNey.count(train, self.model.targets, order=3).tune(validation, 1)
         said = nearest(self.texts.train, [pair.source for pair in self.texts.test])
-        return {METRIC: 2 ** trigram.bits(test, 1), "bleu": self._bleu(said, self.texts.test)}
+        bleu = alignments.bleu(said, self.texts.test, lowercase=self.config.data.lowercase)
+        return {METRIC: 2 ** trigram.bits(test, 1), "bleu": bleu}
 
     def sample(self, params: PyTree, prompt: str | None, key: jax.Array, options: Any) -> str:
         """The translation of a text."""
@@ -312,7 +313,5 @@ class Translate(Task):
         memory = nearest(self.texts.train, [pair.source for pair in chosen])
         paths = [run_dir / "translations.txt"]
         paths[0].write_text(alignments.report(chosen, said, memory), encoding="utf-8")
-        if self.config.model.attention:
-            paths.append(run_dir / "attention.png")
-            alignments.draw(paths[1], said)
-        return paths
+        picture = run_dir / "attention.png"
+        return [*paths, picture] if self.config.model.attention and alignments.draw(picture, said) else paths

@@ -140,7 +140,9 @@ class Translator(nn.Module):
         decoder, (params, state) = self.decoder, source
         _, ys, states = scan(decoder, params, xs, state, lengths=target_lengths, states=True)
         ys = self.drop(ys, deterministic=deterministic)
-        return self.target_embedding.attend(ys) + self.bias, decoder.weights(params, states)
+        # Step by step, for the scores of all steps at once may be more than memory has room for.
+        attention = jax.lax.map(lambda state: decoder.weights(params, state), states)
+        return self.target_embedding.attend(ys) + self.bias, attention
 
     def encode(self, sources: jax.Array, lengths: jax.Array, *, deterministic: bool = True) -> Source:
         """Read texts (S, B) of lengths (B,)."""

@@ -96,7 +96,8 @@ def report(
     for i, name in enumerate(classes):
         right, of, named = counts[i, i], counts[i].sum(), counts[:, i].sum()
         found, precision = right / max(of, 1), right / max(named, 1)
-        lines.append(f"{name:<{width}}  {of:>5}  {found:.3f}      {precision:.3f}   {f1(counts)[i]:.3f}")
+        both = "    -" if of + named == 0 else f"{f1(counts)[i]:.3f}"
+        lines.append(f"{name:<{width}}  {of:>5}  {found:.3f}      {precision:.3f}   {both}")
     rows = {"this model": scores(counts)["accuracy"]} | {name: of["accuracy"] for name, of in others.items()}
     width = max(map(len, rows))
     lines += ["", "accuracy on the test split", *(f"  {name:<{width}}  {rows[name]:.4f}" for name in rows)]

@@ -214,23 +214,27 @@ def check(name: str, value: Any, key: Key, where: str = "") -> Any:
     if key.type is float and type(value) is int:
         value = float(value) if abs(value) < 2**1000 else math.inf
     types = typing.get_args(key.type) or (key.type,)
+    kinds = {bool: "true or false", int: "a whole number", float: "a number", str: "a string"}
     if type(value) not in types:
-        kinds = {bool: "true or false", int: "a whole number", float: "a number", str: "a string"}
         raise UserError(f"{where}{name} must be {' or '.join(kinds[t] for t in types)}, not {value!r}")
-    if fault := out_of_range(value, key.metadata):
+    others = [kinds[t] for t in types if t is not type(value)]
+    if fault := out_of_range(value, key.metadata, others):
         raise UserError(f"{where}{name} is {value!r}; it must be {fault}")
     return value
 
 
-def out_of_range(value: Any, rules: Mapping[str, Any]) -> str | None:
-    """What the value should be and is not, in words."""
+def out_of_range(value: Any, rules: Mapping[str, Any], others: Sequence[str] = ()) -> str | None:
+    """What the value should be and is not, in words; a word that is no choice could be one of the others."""
     if isinstance(value, float) and not math.isfinite(value):
         return "finite"
     if isinstance(value, str):
         if any("\ud800" <= c <= "\udfff" for c in value):
             return "valid UTF-8"
         choices = rules.get("choices") or (value,)
-        return None if value in choices else "one of " + ", ".join(choices)
+        if value in choices:
+            return None
+        known = ", ".join(choices)
+        return " or ".join([known, *others]) if others else f"one of {known}"
     for rule, broken in BROKEN.items():
         if rule in rules and broken(value, rules[rule]):
             return f"{rule.replace('_', ' ')} {rules[rule]}"

@@ -11,6 +11,8 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 LINE_EVERY = 5.0  # seconds between two plain lines of progress
+LINES_SHOWN = 40  # of a text that a run left
+HUGE = 1e6  # a score or loss from here on is that of a run that went wrong, mostly
 
 
 class Display:
@@ -42,7 +44,7 @@ class Display:
         pace = self.pace(step, now)
         if now - self.last_line >= LINE_EVERY:
             self.last_line = now
-            self.say(f"step {step}/{self.steps}  loss {loss:.4f}{pace}")
+            self.say(f"step {step}/{self.steps}  loss {number(loss)}{pace}")
 
     def pace(self, step: int, now: float) -> str:
         """The speed since the first dispatch, which compiled, and the time left at that speed."""
@@ -56,7 +58,7 @@ class Display:
 
     def evaluation(self, step: int, scores: Mapping[str, float], *, is_best: bool) -> None:
         """Shows the scores on the validation split."""
-        found = ", ".join(f"{words(metric)} {score:.4f}" for metric, score in scores.items())
+        found = ", ".join(f"{words(metric)} {number(score)}" for metric, score in scores.items())
         self.say(f"step {step}  validation: {found}{' (the best so far)' * is_best}")
 
 
@@ -88,7 +90,7 @@ class Bar(Display):
 
     def advance(self, step: int, loss: float) -> None:
         """Moves the bar."""
-        description = f"loss {loss:.4f}{self.pace(step, time.monotonic())}"
+        description = f"loss {number(loss)}{self.pace(step, time.monotonic())}"
         self.progress.update(self.bar, completed=step, description=description)
 
 
@@ -102,23 +104,38 @@ def words(name: str) -> str:
     return name.replace("_", " ")
 
 
+def number(score: float, decimals: int = 4) -> str:
+    """A score as people read it, with an exponent where it has lost all measure.
+
+    Example:
+      >>> number(117.25), number(2.0**1023)
+      ('117.2500', '8.988e+307')
+    """
+    return f"{score:.4g}" if abs(score) >= HUGE else f"{score:.{decimals}f}"
+
+
 def table(summary: Mapping[str, Any]) -> str:
     """The scores of a finished run, a line each.
 
     Example:
       >>> print(table({"task": "chars", "metric": "bits_per_character", "higher_is_better": False,
       ...     "test": 1.78, "validation": 1.75, "baseline": 2.04, "published": None, "parameters": 500000,
-      ...     "steps": 900, "seconds": 185.2, "also": {"best_step": 800}}))
+      ...     "steps": 900, "seconds": 185.2, "also": {"best_step": 800, "test_nats": 1.23}}))
       chars: bits per character, lower is better
         test        1.7800
         baseline    2.0400
         validation  1.7500
+      also test nats 1.2300
       900 steps in 3:05, the best at 800; 500,000 parameters
     """
     better = "higher" if summary["higher_is_better"] else "lower"
     lines = [f"{summary['task']}: {words(summary['metric'])}, {better} is better"]
     scores = {name: summary[name] for name in ("test", "baseline", "published", "validation")}
-    lines += [f"  {name:<10}  {score:.4f}" for name, score in scores.items() if score is not None]
+    lines += [f"  {name:<10}  {number(score)}" for name, score in scores.items() if score is not None]
+    also = [
+        f"{words(name)} {number(score)}" for name, score in summary["also"].items() if name != "best_step"
+    ]
+    lines += ["also " + ", ".join(also)] if also else []
     took, best = clock(summary["seconds"]), summary["also"]["best_step"]
     size = f"{summary['parameters']:,} parameters"
     return "\n".join([*lines, f"{summary['steps']} steps in {took}, the best at {best}; {size}"])
@@ -130,5 +147,20 @@ def clock(seconds: float) -> str:
 
 
 def show_file(path: Path) -> str:
-    """A file a run left: the text of a .txt, the name of anything else."""
-    return path.read_text(encoding="utf-8") if path.suffix == ".txt" else str(path)
+    """A file a run left: the text of a .txt, or its first lines if it is long; the name of anything else."""
+    if path.suffix != ".txt":
+        return str(path)
+    lines = path.read_text(encoding="utf-8").splitlines()
+    if len(lines) > LINES_SHOWN:
+        lines[LINES_SHOWN:] = [f"… {len(lines) - LINES_SHOWN} lines more in {path}"]
+    return "\n".join(lines)
+
+
+def sizes(facts: Mapping[str, Any]) -> str:
+    """The whole numbers among what a run knows of its data, in a line.
+
+    Example:
+      >>> sizes({"source": "book.txt", "train": 900, "test": 100})
+      'train 900, test 100'
+    """
+    return ", ".join(f"{words(name)} {fact}" for name, fact in facts.items() if type(fact) is int)

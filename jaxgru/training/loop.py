@@ -9,7 +9,7 @@ import jax
 
 from jaxgru.training.checkpoint import Snapshot
 from jaxgru.training.dispatch import Dispatcher, Report, is_due
-from jaxgru.training.display import show_file, table, words
+from jaxgru.training.display import number, show_file, sizes, table, words
 from jaxgru.training.errors import Interrupted, RunError, warn
 from jaxgru.training.interrupts import Interrupts
 from jaxgru.training.metrics import draw_curves
@@ -76,8 +76,10 @@ def begin(task: Task, config: Config, run: RunFolder, show: Display) -> tuple[di
     """The baseline's scores, and the state to go on from."""
     show.say("computing the baseline and the initial state")
     baseline = run.record(task)
+    if known := sizes(task.facts()):
+        show.say(f"the data: {known}")
     if task.metric in baseline:
-        show.say(f"the baseline's {words(task.metric)} on the test split is {baseline[task.metric]:.4f}")
+        show.say(f"the baseline's {words(task.metric)} on the test split is {number(baseline[task.metric])}")
     snapshot = run.resume(Snapshot(initial_state(task, config.train, config.seed), Best.none()))
     step = int(snapshot.state.step)
     show.say(f"going on from step {step}" if step else "starting at step 0: compiling the training step")

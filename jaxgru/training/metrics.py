@@ -19,6 +19,10 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
 
+LOGARITHMIC = 1e6  # an axis that reaches as far has a logarithmic scale,
+TALLEST = 1e100  # and ends here at the latest: with margins, higher ones are beyond what a float can be
+
+
 @dataclass(frozen=True)
 class Metrics:
     """The rows of a run: `{step, loss, …}` for each step due, `{step, validation_…}` for each evaluation.
@@ -101,14 +105,18 @@ def draw_curves(path: Path, rows: list[dict[str, Any]], summary: Mapping[str, An
     name = summary["metric"]
     plot(lower, rows, f"validation_{name}", color="C1", marker=".", label="validation")
     if summary["validation"] is not None:
-        lower.plot(summary["also"]["best_step"], summary["validation"], "o", color="C1", label="best")
+        best = shown(summary["validation"])
+        lower.plot(summary["also"]["best_step"], best, "o", color="C1", label="best")
     if summary["baseline"] is not None:
-        lower.axhline(summary["baseline"], color="0.4", linestyle="--", label="baseline (test split)")
+        lower.axhline(shown(summary["baseline"]), color="0.4", linestyle="--", label="baseline (test split)")
     lower.set(xlabel="step", ylabel=name.replace("_", " "))
     if lower.get_legend_handles_labels()[0]:
         lower.legend()
     for axes in (upper, lower):
         axes.grid(alpha=0.3)
+        if LOGARITHMIC <= max(map(abs, axes.dataLim.intervaly)) < math.inf:  # inf is that of an empty one
+            axes.set_yscale("symlog")
+            axes.autoscale(axis="y")
     picture = io.BytesIO()
     figure.savefig(picture, format="png", dpi=120)
     write_whole(path, picture.getvalue())
@@ -116,6 +124,11 @@ def draw_curves(path: Path, rows: list[dict[str, Any]], summary: Mapping[str, An
 
 def plot(axes: Axes, rows: list[dict[str, Any]], key: str, **style: Any) -> None:
     """Draws one key of the rows against their steps."""
-    points = [(row["step"], row[key]) for row in rows if row.get(key) is not None]
+    points = [(row["step"], shown(row[key])) for row in rows if row.get(key) is not None]
     if points:
         axes.plot(*zip(*points, strict=True), **style)
+
+
+def shown(value: float) -> float:
+    """The value, or what stands in for it where it is beyond any picture."""
+    return min(max(value, -TALLEST), TALLEST)

@@ -51,18 +51,22 @@ class Run:
         """The vocabulary of the training split; None for a task without one."""
         return self.task.vocabulary
 
-    def sample(self, prompt: str | None = None, seed: int = 0, **options: Any) -> str:
+    def sample(self, prompt: str | None = None, /, seed: int = 0, **options: Any) -> str:
         """Generates with the model.
 
         Args:
-          prompt: what to go on from.
+          prompt: what to go on from, in place of the first key of the config's table [sample].
           seed: decides what is drawn.
           **options: the keys of the config's table [sample], which holds their defaults.
 
         Raises:
-          UserError: for an option the task does not know, or an impossible value.
+          UserError: for an option the task does not know, or an impossible value; for what to go on from given
+            twice.
         """
         known = self.sample_keys()
+        own = next(iter(known))
+        if prompt is not None and own in options:
+            raise UserError(f"what to go on from is given twice: as the INPUT, and as {own}=; leave one out")
         checked = {name: check(name, value, lookup(name, known)) for name, value in options.items()}
         check("seed", seed, known["seed"])
         options_ = dataclasses.replace(self.config.sample, **checked)

@@ -248,6 +248,7 @@ def test_folders_that_cannot_be_used(tmp_path: Path, files: dict[str, str | byte
 
 def test_paths_that_are_no_folders(tmp_path: Path) -> None:
     assert refusal(tmp_path / "no") == "no such folder"
+    assert refusal(tmp_path / ("a" * 300)) == "cannot be read: File name too long"
     assert refusal(write(tmp_path, {"a": "b"}) / "a") == "a file, not a folder"
 
 
@@ -286,3 +287,27 @@ def test_files_are_found_by_part_and_language(tmp_path: Path) -> None:
 def test_lines_are_paired_in_order(tmp_path: Path) -> None:
     folder = write(tmp_path, {"a": "one\n\nthree\n\n\n", "b": "eins\nzwei\ndrei\nvier\n\n"})
     assert aligned([folder / "a", folder / "b"]) == [Pair("one", "eins"), Pair("three", "drei")]
+
+
+def test_carriage_returns_end_lines_where_nothing_else_does(tmp_path: Path) -> None:
+    """As on old Macintoshes; beside line feeds they are white space, so that a stray one moves no line."""
+    files = {"mac": "one\rtwo\r\rfour\r", "unix": "eins\nzw\rei\n\nvier", "windows": "1\r\n2\r\n3\r\n4\r\n"}
+    folder = write(tmp_path, files)
+    mac_unix = [Pair("one", "eins"), Pair("two", "zw ei"), Pair("four", "vier")]
+    assert aligned([folder / "mac", folder / "unix"]) == mac_unix
+    assert aligned([folder / "mac", folder / "windows"]) == [
+        Pair("one", "1"),
+        Pair("two", "2"),
+        Pair("four", "4"),
+    ]
+
+
+def test_a_test_that_is_drawn_shares_no_text_with_a_file_for_validation(tmp_path: Path) -> None:
+    for language in ("en", "de"):
+        lines = "".join(f"{language} {chr(97 + i % 26)}{chr(97 + i // 26)}\n" for i in range(200))
+        (tmp_path / f"train.{language}").write_text(lines)
+        (tmp_path / f"val.{language}").write_text("".join(lines.splitlines(keepends=True)[:100]))
+    loaded = Parallel.load(tmp_path, languages=("en", "de"), validation=0.1, test=0.3)
+    assert loaded.leaked == 0
+    assert loaded.test
+    assert not {pair.source for pair in loaded.test} & {pair.source for pair in loaded.validation}

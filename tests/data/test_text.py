@@ -26,7 +26,7 @@ def test_repeated_paragraphs_are_dropped_and_nothing_else():
 
 
 def test_a_file_is_read_as_it_stands(tmp_path):
-    text = "Ünïcode — ∂h/∂t\r\n\n\ttabs\x00 and 🎵\n"
+    text = "Ünïcode — ∂h/∂t\r\n\n\ttabs\x01 and 🎵\n"
     plain, packed, marked = tmp_path / "a.txt", tmp_path / "a.txt.gz", tmp_path / "b.txt"
     plain.write_bytes(text.encode())
     packed.write_bytes(gzip.compress(text.encode()))
@@ -48,6 +48,10 @@ def test_a_file_is_read_as_it_stands(tmp_path):
         ),
         (gzip.compress(b"\xff"), "not UTF-8 text: byte 0xff at offset 0"),
         (gzip.compress(b""), "the file is empty"),
+        (b"a\0", "line 1: it holds NUL, as text does not"),
+        (b"a\r\nb\r\r\n\0\n", "line 3: it holds NUL, as text does not"),
+        (b"a\rb\r\0", "line 3: it holds NUL, as text does not"),
+        (gzip.compress(b"\n\0\0\n\0"), "line 2: it holds NUL, as text does not"),
     ],
 )
 def test_a_wrong_file_is_named_with_its_fault(tmp_path, content, fault):
@@ -88,6 +92,28 @@ def test_a_huge_file_is_refused(tmp_path, monkeypatch):
 def test_a_path_that_cannot_be_is_refused():
     with pytest.raises(DataError, match=r"^'a\\x00b': no file has such a name$"):
         texts.read("a\0b")
+
+
+def test_a_name_that_is_too_long_is_refused():
+    name = "a" * 300
+    for look in (texts.read, texts.is_folder):
+        with pytest.raises(DataError) as error:
+            look(name)
+        assert str(error.value) == f"{name}: cannot be read: File name too long"
+
+
+def test_a_folder_is_told_from_a_file(tmp_path):
+    (tmp_path / "file").write_text("a")
+    found = [texts.is_folder(path) for path in (tmp_path, str(tmp_path), tmp_path / "file", tmp_path / "no")]
+    assert found == [True, True, False, False]
+
+
+@pytest.mark.parametrize(
+    ("text", "end"),
+    [("a\nb", "\n"), ("a\r\nb", "\n"), ("a\rb\n", "\n"), ("a\rb", "\r"), ("a", "\n"), ("", "\n")],
+)
+def test_carriage_returns_end_lines_where_nothing_else_does(text, end):
+    assert texts.line_end(text) == end
 
 
 @pytest.mark.parametrize("length", [1, 2, 19, 20, 100, 373_344])

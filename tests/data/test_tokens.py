@@ -77,6 +77,21 @@ def test_tokens_that_a_model_might_write_make_a_text() -> None:
     assert text_of(["￭,", "a", "(￭", "￭)", "￭", "b￭"]) == ", a () b"
 
 
+@pytest.mark.parametrize("start", ["%", "%1$", "%(a)", "%+"])
+@pytest.mark.parametrize("end", ["", "sa", ".", "a"])
+def test_a_run_of_zeros_is_read_once(start: str, end: str) -> None:
+    """A size of 100,000 zeros, which could be cut into flags and digits in as many ways, and is no placeholder."""
+    text = start + "0" * 100_000 + end
+    placeholder = start == "%(a)" and end[:1].isalpha()
+    assert holes(text) == ([text[: -len(end)] + end[0]] if placeholder else [])
+    assert text_of(tokens(text)) == text
+
+
+def test_a_size_may_have_flags_and_zeros() -> None:
+    for text in ("%05d", "%-08.3f", "%00d", "%(n)+010.2f", "%2$03d", "%0+01d", "%0d"):
+        assert holes(text) == [text]
+
+
 def test_placeholders_are_found_in_any_order() -> None:
     assert holes("%(b)s <i>{a}</i> %d") == holes("{a} %d%(b)s") == ["%(b)s", "%d", "{a}"]
     assert holes("100 % &amp; <b>50%</b>") == []

@@ -153,6 +153,7 @@ class TestRefusals:
             (b" \n\n\t\n", "no word at all"),
             (b"caf\xe9", "not UTF-8 text: byte 0xe9 at offset 3"),
             (b"word", "too short: 2 words leave none for validation"),
+            (b"some words\nand \0 more", "line 2: it holds NUL, as text does not"),
             (
                 gzip.compress(b"some words")[:-9],
                 "a damaged gzip file: Compressed file ended before the end-of-stream marker was reached",
@@ -166,6 +167,10 @@ class TestRefusals:
 
     def test_a_missing_file(self, tmp_path: Path) -> None:
         assert fault(tmp_path / "none.txt") == f"{tmp_path / 'none.txt'}: no such file"
+
+    def test_a_name_that_is_too_long(self, tmp_path: Path) -> None:
+        path = tmp_path / ("a" * 300)
+        assert fault(path) == f"{path}: cannot be read: File name too long"
 
     @pytest.mark.parametrize(
         ("part", "name"), [("train", "train"), ("valid", "validation"), ("test", "test")]

@@ -9,7 +9,7 @@ import pytest
 from jaxgru.results import record
 from jaxgru.results.record import read_rows, spreads, write_rows
 from jaxgru.training.errors import RunError, UserError
-from tests.results.helpers import finish, row, run
+from tests.results.helpers import MACHINE, finish, row, run
 
 PLANNED = {name: row(run(0, 1.0))[name] for name in record.DESCRIBED} | {"seeds": 2}
 
@@ -69,6 +69,49 @@ def test_a_damaged_run_makes_no_row(tmp_path: Path) -> None:
     assert str(raised.value) == f"{path / 'data.json'} is damaged: it should hold facts"
 
 
+@pytest.mark.parametrize(
+    ("changes", "fault"),
+    [
+        ({"machine": MACHINE | {"devices": None}}, "machine: devices should be a list of strings"),
+        ({"versions": {"jax": 3}}, "versions should be an object of strings"),
+        ({"seed": 0.5}, "seed should be a whole number"),
+        ({"versions": {"jax": "\ud800"}}, "a string holds '\\ud800', half a character"),
+    ],
+)
+def test_a_run_that_results_json_could_not_hold_makes_no_row(
+    changes: dict[str, Any], fault: str, tmp_path: Path
+) -> None:
+    path = finish(tmp_path / "a-0", run(0, 1.0) | changes)
+    with pytest.raises(RunError) as raised:
+        record.row(PLANNED, [path])
+    assert str(raised.value) == f"{path} is damaged: {fault}"
+
+
+def test_a_score_with_the_name_of_another_entry_is_a_score() -> None:
+    found = spreads([run(0, 2.0, also={"machine": 3.0}), run(1, 4.0, also={"machine": 5.0})])
+    assert found["machine"].values == (3.0, 5.0)
+
+
+@pytest.mark.parametrize(
+    ("changes", "score"),
+    [
+        ({"test": 2**1023}, "test, 8.98847e+307"),
+        ({"baseline": -1e16}, "baseline, -1e+16"),
+        ({"also": {"test_bleu": 1e300}}, "test_bleu, 1e+300"),
+    ],
+)
+def test_a_run_that_blew_up_makes_no_row(changes: dict[str, Any], score: str, tmp_path: Path) -> None:
+    paths = [finish(tmp_path / f"a-{seed}", run(seed, 1.0) | changes) for seed in (0, 1)]
+    with pytest.raises(RunError) as raised:
+        record.row(PLANNED, paths)
+    mend = "plan its row with other settings"
+    assert str(raised.value) == f"{paths[0]}: the score {score}, is of a run that blew up; {mend}"
+
+
+def machine_row(**changes: Any) -> dict[str, Any]:
+    return {"rows": {"a": row(run(0, 38.0, machine=MACHINE | changes))}}
+
+
 GOOD = row(run(0, 38.0))
 TYPED = GOOD | {"mean": GOOD["mean"] | {"test": 37.0}}
 PUBLISHED = {"score": 1.0, "source": "A", "differs": "b", "of": None}
@@ -85,6 +128,31 @@ DAMAGE = {
         {"rows": {"a": row(run(0, 38.0, parameters="many"))}},
         "row a: runs: parameters should be a number",
     ),
+    "huge": (
+        {"rows": {"a": GOOD | {"runs": [run(0, 2**1023), run(1, 2**1023)]}}},
+        "row a: runs: test should be a number within ±1e15",
+    ),
+    "huge also": (
+        {"rows": {"a": GOOD | {"runs": [run(0, 38.0, also={"test_bleu": -1e16})]}}},
+        "row a: runs: also should be an object of numbers within ±1e15",
+    ),
+    "seed": ({"rows": {"a": row(run(True, 38.0))}}, "row a: runs: seed should be a whole number"),
+    "versions": (
+        {"rows": {"a": row(run(0, 38.0, versions={"jax": []}))}},
+        "row a: runs: versions should be an object of strings",
+    ),
+    "devices": (machine_row(devices=5), "row a: runs: machine: devices should be a list of strings"),
+    "null devices": (machine_row(devices=None), "row a: runs: machine: devices should be a list of strings"),
+    "environment": (
+        machine_row(environment=[]),
+        "row a: runs: machine: environment should be an object of strings",
+    ),
+    "no cpu": (
+        {"rows": {"a": row(run(0, 38.0, machine={"cores": 2}))}},
+        "row a: runs: machine: platform is missing",
+    ),
+    "surrogate": ({"rows": {"a": GOOD | {"about": "\ud800"}}}, "a string holds '\\ud800', half a character"),
+    "twice": ('{"rows": {"a": 1, "b": 2, "a": 3}}', "'a' stands twice in one object"),
     "published": (
         {"rows": {"a": GOOD | {"published": [PUBLISHED | {"of": 3}]}}},
         "row a: published: of should be a string or null",

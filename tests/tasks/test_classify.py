@@ -149,6 +149,17 @@ class TestData:
         assert other.evaluate(params, "test")["accuracy"] < 0.6
         assert max(scores["accuracy"] for scores in other.others.values()) < 0.6
 
+    def test_a_class_that_is_not_scored_is_named(
+        self, folder: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+    ) -> None:
+        lines = (folder / "train.txt").read_text(encoding="utf-8")
+        (tmp_path / "all.tsv").write_text("label\ttext\n" + lines, encoding="utf-8")
+        Classify(make_config(tmp_path / "all.tsv"))
+        what = "no text for validation or for test has the class 'label'; is a line a header?"
+        assert capsys.readouterr().err == f"warning: {tmp_path / 'all.tsv'}: {what}\n"
+        Classify(make_config(folder))
+        assert not capsys.readouterr().err
+
     def test_empty_means_r8(self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
         rng = np.random.default_rng(2)
         for part in ("train", "test"):

@@ -1,6 +1,7 @@
 """A translation memory: what is most alike is found, as a plain computation finds it."""
 
 import numpy as np
+import pytest
 
 from jaxgru.data.parallel import Pair
 from jaxgru.data.vocabulary import Words
@@ -25,6 +26,12 @@ def test_letters_count_where_words_differ() -> None:
 def test_what_is_like_nothing_has_no_translation() -> None:
     assert nearest(MEMORY, ["?", "", "ähnlich"]) == ["", "", ""]
     assert nearest(MEMORY, []) == []
+
+
+@pytest.mark.parametrize("sources", [[], ["open"]])
+def test_a_memory_of_nothing_is_refused(sources: list[str]) -> None:
+    with pytest.raises(ValueError, match=r"^train must hold at least one pair, got none$"):
+        nearest([], sources)
 
 
 def test_the_largest_cosine_wins() -> None:

@@ -76,3 +76,36 @@ def test_many_symbols_count_like_few():
     many = few * 1_000_003
     p = KneserNey.count(many, 10_000_000).probabilities(many)
     np.testing.assert_array_equal(p, KneserNey.count(few, 10_000_000).probabilities(few))
+
+
+WRONG = [
+    ([0, 5], {}, "ids must lie in [0, 4], as symbols is 5; ids[1] is 5"),
+    ([0, 1, -1], {}, "ids must lie in [0, 4], as symbols is 5; ids[2] is -1"),
+    ([[0, 1]], {}, "ids must have one axis, got shape (1, 2)"),
+    ([0.0, 1.0], {}, "ids must be integers, got float64"),
+    ([True, False], {}, "ids must be integers, got bool"),
+    ([0], {"symbols": 0}, "symbols must be at least 1, got 0"),
+    ([0], {"symbols": -3}, "symbols must be at least 1, got -3"),
+    ([0], {"symbols": 5.0}, "symbols must be an int, got 5.0 of type float"),
+    ([0], {"order": 0}, "order must be at least 1, got 0"),
+]
+
+
+@pytest.mark.parametrize(("ids", "changes", "fault"), WRONG)
+def test_what_cannot_be_counted_is_refused(ids, changes, fault):
+    with pytest.raises((TypeError, ValueError)) as error:
+        KneserNey.count(np.array(ids), **{"symbols": SYMBOLS} | changes)
+    assert str(error.value) == fault
+
+
+@pytest.mark.parametrize(("ids", "fault"), [(ids, fault) for ids, changes, fault in WRONG if not changes])
+def test_what_cannot_be_scored_is_refused(ids, fault):
+    with pytest.raises((TypeError, ValueError)) as error:
+        KneserNey.count(TRAIN, SYMBOLS).probabilities(np.array(ids))
+    assert str(error.value) == fault
+
+
+@pytest.mark.parametrize("dtype", [np.uint8, np.int8, np.uint64])
+def test_numbers_of_any_width_count_alike(dtype):
+    p = KneserNey.count(TRAIN.astype(dtype), SYMBOLS).probabilities(TRAIN.astype(dtype))
+    np.testing.assert_array_equal(p, KneserNey.count(TRAIN, SYMBOLS).probabilities(TRAIN))

@@ -224,6 +224,10 @@ class TestModel:
             losses = [loss(params, (), task.batch(0), jax.random.key(k))[0] for k in (1, 1, 2)]
             assert losses[0] == losses[1] != losses[2]
 
+    def test_a_model_that_blew_up_has_a_perplexity(self, task: Translate, params: Any) -> None:
+        huge = jax.tree.map(lambda leaf: 1e4 * leaf, params)
+        assert 1e300 < task._perplexity(huge, task.texts.test) < math.inf
+
     def test_a_model_that_knows_nothing(self, task: Translate, params: Any) -> None:
         zeros = jax.tree.map(jnp.zeros_like, params)
         pairs = task.texts.test
@@ -336,6 +340,24 @@ class TestRefusals:
         assert str(error.value).startswith(f"{folder}: too few pairs: ")
         assert str(error.value).endswith("and a step takes train.batch_size = 500")
 
+    def test_pairs_that_are_all_too_long(self, folder: Path) -> None:
+        with pytest.raises(
+            UserError, match=r": too few pairs: 0 to train on of at most data\.longest = 1 words, "
+        ):
+            Translate(make_config(folder, data={"longest": 1}))
+
+    @pytest.mark.parametrize("side", ["source", "target"])
+    def test_words_that_are_all_too_rare(self, tmp_path: Path, side: str) -> None:
+        rare = [f"w{chr(97 + i % 26)}{chr(97 + i // 26)}" for i in range(100)]
+        pairs = [(word, "ja") if side == "source" else ("yes", word) for word in rare]
+        write_parts(tmp_path, dict.fromkeys(("train", "val", "test"), pairs))
+        with pytest.raises(UserError, match=rf": no word of the {side} occurs data\.min_count = 2 times$"):
+            Translate(make_config(tmp_path, data={"min_count": 2}))
+
+    def test_no_language(self) -> None:
+        with pytest.raises(ValueError, match=r"^source and target should each be a language, such as 'de'$"):
+            Translate.Data(source="")
+
     def test_padding_that_no_shapes_reach(self, folder: Path) -> None:
         with pytest.raises(UserError) as error:
             Translate(make_config(folder, data={"max_padding": 0.01, "max_shapes": 2}))
@@ -407,6 +429,11 @@ class TestAlignments:
         assert (chosen[0], chosen[-1]) == (1, 100)
         assert len({*chosen}) == 24
         assert alignments.choose(texts[:1]) == [0]
+
+    def test_a_picture_has_the_start_of_long_texts(self, tmp_path: Path) -> None:
+        said = [Translation(["a"] * 2000, ["b"] * 2000, "", np.zeros((2000, 2000)))]
+        alignments.draw(tmp_path / "a.png", said)
+        assert (tmp_path / "a.png").stat().st_size < 200_000
 
     def test_a_picture_of_any_words(self, tmp_path: Path) -> None:
         said = [

@@ -435,6 +435,19 @@ def test_odd_words_and_short_texts_are_drawn(tmp_path: Path) -> None:
     assert len(list(tmp_path.glob("*.png"))) == 2
 
 
+@pytest.mark.parametrize("bits", [[np.nan, 1.0, 2.0], [1e30, 1e300, 1e300], [np.inf, 1.0, 0.0]])
+def test_what_a_model_that_diverged_reads_is_drawn(tmp_path: Path, bits: list[float]) -> None:
+    surprise.draw(tmp_path / "a.png", ["a", "b", "c"], {"it": np.array(bits)})
+    assert (tmp_path / "a.png").stat().st_size
+
+
+def test_a_count_that_is_none_is_told_what_it_may_be() -> None:
+    for name in ("two", "2x", ""):
+        with pytest.raises(UserError) as error:
+            read(locate("words"), [f"data.min_count={name}"], find)
+        assert str(error.value) == f"data.min_count is {name!r}; it must be auto or a whole number"
+
+
 def test_the_config_is_whole() -> None:
     config = read(locate("words"), [], find)
     assert (config.task, config.data.path) == ("words", "")

@@ -110,7 +110,7 @@ def test_auto_keeps_sixteen_rows_together(monkeypatch):
     ("word", "message"),
     [
         ("mesh.cpu_devices=0", "mesh.cpu_devices is 0; it must be at least 1"),
-        ("mesh.cpu_devices=all", "mesh.cpu_devices is 'all'; it must be one of auto"),
+        ("mesh.cpu_devices=all", "mesh.cpu_devices is 'all'; it must be auto or a whole number"),
         ("mesh.cpu_devices=1.5", "mesh.cpu_devices must be a string or a whole number, not 1.5"),
     ],
 )
