@@ -78,8 +78,6 @@ def read(path: str | Path) -> list[Example]:
 def line_fault(line: str) -> str:
     """What is wrong with a line, in words; "" for nothing, and for a line without anything."""
     label, tab, text = line.partition("\t")
-    if "\0" in line:
-        return "it holds NUL, as text does not"
     if tab and not label.strip():
         return "no label before the tab"
     if tab and not text.strip():
@@ -196,7 +194,8 @@ class Labelled:
           DataError: `read` or `members` refuses the files, or a part has no text, or no class to know.
         """
         parts = {
-            name: read(file) for name, file in (members(path) if texts.is_folder(path) else {"train": path}).items()
+            name: read(file)
+            for name, file in (members(path) if texts.is_folder(path) else {"train": path}).items()
         }
         train = distinct(parts["train"])
         repeated = len(parts["train"]) - len(train)
