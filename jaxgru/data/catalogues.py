@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, NamedTuple
 import numpy as np
 
 from jaxgru.data import DataError
+from jaxgru.data.text import opened
 from jaxgru.data.tokens import holes, pieces
 
 if TYPE_CHECKING:
@@ -83,17 +84,8 @@ class DamageError(Exception):
 
 def read_bytes(path: Path) -> bytes:
     """The bytes of a file that is no larger than a catalogue may be."""
-    if "\0" in str(path):
-        raise DataError(f"{str(path)!r}: no file has such a name")
-    try:
-        if path.exists() and not path.is_file():
-            raise DataError(f"{path}: not a regular file")
-        with path.open("rb") as file:
-            raw = file.read(MAX_BYTES + 1)
-    except FileNotFoundError:
-        raise DataError(f"{path}: no such file") from None
-    except OSError as error:
-        raise DataError(f"{path}: cannot be read: {error.strerror}") from None
+    with opened(path) as file:
+        raw = file.read(MAX_BYTES + 1)
     if len(raw) > MAX_BYTES:
         raise DataError(f"{path}: larger than {MAX_BYTES >> 20} MiB")
     return raw

@@ -15,7 +15,6 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
     from pathlib import Path
 
-
 WORD = re.compile(r"\w+(?:['’]\w+)*|[^\w\s]")
 TABLE = ["Category\tText", "d\tstring", "class\t"]  # the header of Orange's tables
 MOST = 1000  # classes, each of which has a row in a confusion matrix
@@ -138,17 +137,12 @@ def members(folder: Path) -> dict[str, Path]:
     Raises:
       DataError: there is none for one of the first two, or more than one.
     """
-    try:
-        entries = sorted(path for path in folder.iterdir() if path.suffix in SUFFIXES)
-    except OSError as error:
-        raise DataError(f"{folder}: cannot be read: {error.strerror}") from None
+    entries = [path for path in texts.entries(folder) if path.suffix in SUFFIXES]
     found = {}
     for part, names in {"train": ("train",), "test": ("test",), "validation": VALIDATION}.items():
-        files = [path for path in entries if path.stem.endswith(names)]
-        if len(files) > 1:
-            raise DataError(f"{folder}: {files[0].name} and {files[1].name} could both be for {part}")
-        if files:
-            found[part] = files[0]
+        file = texts.only(folder, [path for path in entries if path.stem.endswith(names)], part)
+        if file:
+            found[part] = file
         elif part != "validation":
             wanted = " or ".join(names[0] + suffix for suffix in SUFFIXES)
             raise DataError(f"{folder}: no file for {part}: its name should end in {wanted}")

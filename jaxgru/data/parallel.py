@@ -70,19 +70,15 @@ def members(folder: Path, languages: tuple[str, str]) -> dict[str, list[Path]]:
     Raises:
       DataError: there are none for the first, one stands alone, or one part has several.
     """
-    try:
-        entries = sorted(path for path in folder.iterdir() if path.is_file())
-    except OSError as error:
-        raise DataError(f"{folder}: cannot be read: {error.strerror}") from None
+    entries = [path for path in texts.entries(folder) if path.is_file()]
     found = {}
     for name, starts in PARTS.items():
         sides: list[Path] = []
         for language in languages:
             ends = tuple(mark + language + end for mark in "._-" for end in ENDS)
             files = [path for path in entries if path.name.startswith(starts) and path.name.endswith(ends)]
-            if len(files) > 1:
-                raise DataError(f"{folder}: {files[0].name} and {files[1].name} could both be for {name}")
-            sides += files
+            if file := texts.only(folder, files, name):
+                sides.append(file)
         if len(sides) == 1:
             raise DataError(
                 f"{folder}: {sides[0].name} is there for {name}, but not in both {' and '.join(languages)}"

@@ -9,6 +9,8 @@ import struct
 import zipfile
 from typing import TYPE_CHECKING
 
+from jaxgru.data import catalogues
+
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
     from pathlib import Path
@@ -50,26 +52,16 @@ def stories(files: Sequence[Path]) -> Iterator[str]:
 
 
 def messages(files: Sequence[Path]) -> Iterator[str]:
-    """Sentences of gettext catalogues, in each language."""
-    catalogues = [catalogue(file) for file in files]
-    common = set.intersection(*map(set, catalogues))
+    """Sentences of gettext catalogues, in each language; those without a plural and a context."""
+    found = [
+        {ids[0]: forms[0] for context, ids, forms in catalogues.read(file) if len(ids) == 1 and not context}
+        for file in files
+    ]
+    common = set.intersection(*map(set, found))
     for message in sorted(filter(SENTENCE.fullmatch, common))[:2]:
         yield f"en  {message}"
-        for file, translations in zip(files, catalogues, strict=True):
+        for file, translations in zip(files, found, strict=True):
             yield f"{file.stem:<4}{translations[message]}"
-
-
-def catalogue(file: Path) -> dict[str, str]:
-    """The pairs of a little-endian .mo file. `gettext` would compile its rule of plurals into code."""
-    raw = file.read_bytes()
-    _, _, many, originals, translations, *_ = struct.unpack("<7I", raw[:28])
-
-    def texts(table: int) -> Iterator[str]:
-        for i in range(many):
-            length, start = struct.unpack_from("<2I", raw, table + 8 * i)
-            yield raw[start : start + length].decode("utf-8")
-
-    return dict(zip(texts(originals), texts(translations), strict=True))
 
 
 def scores(files: Sequence[Path]) -> Iterator[str]:

@@ -1,14 +1,20 @@
 """Text: where it comes from, what is wrong with it, and which part of it is for what."""
 
+from __future__ import annotations
+
+import contextlib
 import gzip
 import hashlib
 import zlib
 from dataclasses import dataclass
 from pathlib import Path
 from pydoc_data.topics import topics
-from typing import NamedTuple, Self
+from typing import TYPE_CHECKING, BinaryIO, NamedTuple, Self
 
 from jaxgru.data import DataError
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
 
 MAX_BYTES = 1 << 30
 PARAGRAPH = "\n\n"
@@ -88,24 +94,59 @@ def is_folder(path: str | Path) -> bool:
         raise DataError(f"{path}: cannot be read: {error.strerror}") from None
 
 
-def _read_bytes(path: Path) -> bytes:
+def entries(folder: Path) -> list[Path]:
+    """What a folder holds, in order.
+
+    Raises:
+      DataError: it cannot be read.
+    """
+    try:
+        return sorted(folder.iterdir())
+    except OSError as error:
+        raise DataError(f"{folder}: cannot be read: {error.strerror}") from None
+
+
+def only(folder: Path, files: Sequence[Path], part: str) -> Path | None:
+    """The one file of a folder that could be for a part; None if there is none.
+
+    Raises:
+      DataError: there are several.
+    """
+    if len(files) > 1:
+        raise DataError(f"{folder}: {files[0].name} and {files[1].name} could both be for {part}")
+    return files[0] if files else None
+
+
+@contextlib.contextmanager
+def opened(path: Path) -> Iterator[BinaryIO]:
+    """A file, open to be read.
+
+    Raises:
+      DataError: it is missing, no regular file, or cannot be read, now or later. The message names the file.
+    """
     if "\0" in str(path):
         raise DataError(f"{str(path)!r}: no file has such a name")
     try:
-        if path.is_dir():
-            raise DataError(f"{path}: a folder, not a text file")
         if path.exists() and not path.is_file():
             raise DataError(f"{path}: not a regular file")
-        with path.open("rb") as plain:
-            magic = plain.read(len(GZIP_MAGIC))
-        with gzip.open(path) if magic == GZIP_MAGIC else path.open("rb") as stream:
-            raw: bytes = stream.read(MAX_BYTES + 1)
+        with path.open("rb") as file:
+            yield file
     except FileNotFoundError:
         raise DataError(f"{path}: no such file") from None
-    except (gzip.BadGzipFile, EOFError, zlib.error) as error:
-        raise DataError(f"{path}: a damaged gzip file: {error}") from None
     except OSError as error:
         raise DataError(f"{path}: cannot be read: {error.strerror}") from None
+
+
+def _read_bytes(path: Path) -> bytes:
+    if "\0" not in str(path) and is_folder(path):
+        raise DataError(f"{path}: a folder, not a text file")
+    with opened(path) as file:
+        is_gzip = file.read(len(GZIP_MAGIC)) == GZIP_MAGIC
+        file.seek(0)
+        try:
+            raw = (gzip.GzipFile(fileobj=file) if is_gzip else file).read(MAX_BYTES + 1)
+        except (gzip.BadGzipFile, EOFError, zlib.error) as error:
+            raise DataError(f"{path}: a damaged gzip file: {error}") from None
     if len(raw) > MAX_BYTES:
         raise DataError(f"{path}: larger than {MAX_BYTES >> 20} MiB; train on a part of it")
     return raw

@@ -135,18 +135,14 @@ def members(folder: Path) -> dict[str, Path]:
     Raises:
       DataError: there is none for one of them, or more than one.
     """
-    try:
-        entries = sorted(path for path in folder.iterdir() if path.suffix in SUFFIXES)
-    except OSError as error:
-        raise DataError(f"{folder}: cannot be read: {error.strerror}") from None
+    entries = [path for path in texts.entries(folder) if path.suffix in SUFFIXES]
     found = {}
     for part, names in PARTS.items():
         files = [path for path in entries if path.stem.endswith(names) and "char" not in path.stem.split(".")]
-        if len(files) > 1:
-            raise DataError(f"{folder}: {files[0].name} and {files[1].name} could both be for {part}")
-        if not files:
+        file = texts.only(folder, files, part)
+        if not file:
             raise DataError(f"{folder}: no file for {part}: its name should end in {names[0]}.txt")
-        found[part] = files[0]
+        found[part] = file
     return found
 
 

@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from jaxgru.data.preview import preview
+from tests.data.mo import mo
 
 MONTHS = "          SUNSPOTS\n=====\n\nYear Jan\n1749 58.0\n"
 VOWELS = "#of whom\n@dimensions 2\n@data\n1.5,1.25:0,0:3\n2,2,2:1,1,1:4\n"
@@ -38,22 +39,11 @@ def test_pictures_are_drawn_one_for_each_label(tmp_path: Path) -> None:
     assert preview([path]) == ["1    2", " @", "@==", "       @"]
 
 
-def catalogue(pairs: dict[str, str]) -> bytes:
-    """A .mo file, as the GNU manual describes it."""
-    many = len(pairs)
-    tables, texts, place = [], b"", 28 + 16 * many
-    for column in (pairs.keys(), pairs.values()):
-        for text in column:
-            tables.append(struct.pack("<2I", len(text.encode()), place + len(texts)))
-            texts += text.encode() + b"\0"
-    return struct.pack("<7I", 0x950412DE, 0, many, 28, 28 + 8 * many, 0, 0) + b"".join(tables) + texts
-
-
 def test_messages_stand_under_each_other(tmp_path: Path) -> None:
     message = "The selected person could not be found here."
-    pairs = {"": "Language: x", message: "Nicht zu finden.", "%d people\0%d": "", "Only here": "x"}
-    (tmp_path / "de.mo").write_bytes(catalogue(pairs))
-    (tmp_path / "fr.mo").write_bytes(catalogue({message: "Introuvable, hélas."}))
+    pairs = {message: "Nicht zu finden.", "%d people\0%d": "", "Only here": "x"}
+    (tmp_path / "de.mo").write_bytes(mo(pairs))
+    (tmp_path / "fr.mo").write_bytes(mo({message: "Introuvable, hélas."}))
     lines = preview([tmp_path / "de.mo", tmp_path / "fr.mo"])
     assert lines == [f"en  {message}", "de  Nicht zu finden.", "fr  Introuvable, hélas."]
 
