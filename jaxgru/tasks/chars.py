@@ -4,7 +4,7 @@ import math
 from dataclasses import dataclass
 from functools import cached_property, partial
 from pathlib import Path
-from typing import Any, Self, cast
+from typing import Any, Self
 
 import flax.linen as nn
 import jax
@@ -15,18 +15,18 @@ import optax
 
 from jaxgru import decode
 from jaxgru.data import DataError
-from jaxgru.data.text import Corpus
+from jaxgru.data import text as texts
 from jaxgru.data.vocabulary import Characters
-from jaxgru.data.windows import Windows
 from jaxgru.nn.linen import GRU
+from jaxgru.tasks.language import LanguageModel, read
 from jaxgru.tasks.ngram import KneserNey
+from jaxgru.tasks.options import check_shares, keep_path
 from jaxgru.training.config import Config, option
 from jaxgru.training.errors import UserError
-from jaxgru.training.task import PyTree, Split, Task
+from jaxgru.training.task import PyTree, Split
 
 METRIC = "bits_per_character"
 ORDER = 5  # characters of the baseline's longest gram
-CHUNK = 512  # characters that one dispatch of the evaluation reads
 
 
 @dataclass(frozen=True)
@@ -45,12 +45,8 @@ class Data:
 
     def __post_init__(self) -> None:
         """Keep the path whole, for a run is opened from anywhere; refuse parts that leave nothing to train on."""
-        if self.path:
-            object.__setattr__(self, "path", str(Path(self.path).absolute()))
-        if self.validation + self.test >= 1:
-            raise ValueError(
-                "validation + test must be below 1, so that some of the text is left to train on"
-            )
+        keep_path(self)
+        check_shares(self)
 
 
 @dataclass(frozen=True)
@@ -105,11 +101,11 @@ class CharModel(nn.Module):
     @nn.nowrap
     def step(self, params: PyTree, carry: PyTree, ids: jax.Array) -> tuple[PyTree, jax.Array]:
         """One character of each row, ids (B,), for `jaxgru.decode`: `unknown`, which is no character, never follows."""
-        carry, logits = _read(self, params, ids[None], carry)
+        carry, logits = read(self, params, ids[None], carry)
         return carry, logits[0].at[:, -1].set(-jnp.inf)
 
 
-class Chars(Task):
+class Chars(LanguageModel):
     """Predict the next character of a text.
 
     The score is bits per character over a whole split, read as one stream from left to right with the state
@@ -124,15 +120,13 @@ class Chars(Task):
 
     name = "chars"
     metric = METRIC
-    higher_is_better = False
-    batch_axis = 1
     Data, Model, Sample = Data, Model, Sample
 
     def __init__(self, config: Config, vocabulary: str | None = None) -> None:
         self.config = config
         if vocabulary is None:
-            vocabulary = self.corpus.text[: self.corpus.split.train.stop]
-            self._check_length()
+            vocabulary = self.corpus.text[: self.split.train.stop]
+            self.refuse_short(self.corpus.source, "characters")
         self.symbols = Characters(vocabulary)
         self.vocabulary = self.symbols.characters
         self.model = CharModel(len(self.symbols), config.model)
@@ -146,85 +140,50 @@ class Chars(Task):
         return cls(config, vocabulary)
 
     @cached_property
-    def corpus(self) -> Corpus:
+    def corpus(self) -> texts.Corpus:
         """The text and its split."""
         data = self.config.data
         try:
-            return Corpus.load(data.path, repeats=data.repeats, validation=data.validation, test=data.test)
+            return texts.Corpus.load(
+                data.path, repeats=data.repeats, validation=data.validation, test=data.test
+            )
         except DataError as error:
             raise UserError(str(error)) from None
 
-    def _check_length(self) -> None:
-        rows, window = self.config.train.batch_size, self.config.data.window
-        length = len(self.corpus.split.train)
-        if length <= rows * window:
-            raise UserError(
-                f"{self.corpus.source}: too short: {length} characters to train on, and a step takes "
-                f"train.batch_size × data.window + 1 = {rows * window + 1}"
-            )
+    @property
+    def split(self) -> texts.Split:
+        """Which characters are for what."""
+        return self.corpus.split
 
     @cached_property
     def ids(self) -> npt.NDArray[np.int32]:
         """The numbers (N,) of all characters of the text."""
         return self.symbols.encode(self.corpus.text)
 
-    @cached_property
-    def windows(self) -> Windows:
-        """Which characters a step sees; the last one has no next one, so it is no place to predict from."""
-        config, length = self.config, len(self.corpus.split.train)
-        return Windows(length - 1, config.train.batch_size, config.data.window, config.seed)
-
     def facts(self) -> dict[str, Any]:
         """Where the text is from, its SHA-256, its sizes, and how many held-out characters are unknown."""
-        held_out = self.ids[len(self.corpus.split.train) :]
+        held_out = self.ids[len(self.split.train) :]
         return {
             "source": self.corpus.source,
             "sha256": self.corpus.sha256,
             "characters": len(self.corpus.text),
-            **{name: len(part) for name, part in self.corpus.split._asdict().items()},
+            **{name: len(part) for name, part in self.split._asdict().items()},
             "vocabulary": len(self.symbols),
             "unknown": int((held_out == self.symbols.unknown).sum()),
         }
 
-    def init(self, key: jax.Array) -> PyTree:
-        """Draw the initial parameters."""
-        return self.model.init(key, jnp.zeros((1, 1), jnp.int32))
-
-    def initial_carry(self) -> PyTree:
-        """The state of every stream before its first character."""
-        return self._blank(self.config.train.batch_size)
-
-    def _blank(self, rows: int) -> PyTree:
-        ids = jnp.zeros((1, rows), jnp.int32)
-        (carry, _), _ = jax.eval_shape(self.model.init_with_output, jax.random.key(0), ids)
-        return jax.tree.map(lambda leaf: jnp.zeros(leaf.shape, leaf.dtype), carry)
-
-    def batch(self, step: int) -> PyTree:
-        """Inputs and targets (window, batch_size), and whether the streams start afresh."""
-        positions, fresh = self.windows.at(step)
-        return {"inputs": self.ids[positions], "targets": self.ids[positions + 1], "fresh": np.bool_(fresh)}
-
-    def loss(self, params: PyTree, carry: PyTree, batch: PyTree, key: jax.Array) -> tuple[jax.Array, PyTree]:
-        """Nats per character of one batch, and the state after it."""
-        carry = jax.tree.map(lambda leaf: jnp.where(batch["fresh"], 0, leaf), carry)
-        training = {"deterministic": False, "rngs": {"dropout": key}}
-        carry, logits = _read(self.model, params, batch["inputs"], carry, **training)
-        return optax.softmax_cross_entropy_with_integer_labels(logits, batch["targets"]).mean(), carry
-
     def evaluate(self, params: PyTree, split: Split) -> dict[str, float]:
         """Bits per character of a split."""
-        part: range = getattr(self.corpus.split, split)
-        carry, nats = self._blank(1), 0.0
-        for start in part[::CHUNK]:
-            size = min(CHUNK, part.stop - start)
-            ids = np.pad(self.ids[start - 1 : start + size], (0, CHUNK - size))
-            carry, chunk = _nats(self.model, params, carry, ids[:, None], size)
+        part: range = getattr(self.split, split)
+        carry, nats = self.blank(1), 0.0
+        for ids, size in self.chunks(part):
+            carry, chunk = _nats(self.model, params, carry, ids, size)
             nats += float(chunk)
         return {METRIC: nats / len(part) / math.log(2)}
 
     def baseline(self) -> dict[str, float]:
         """Bits per character of an interpolated 5-gram, its discount chosen on the validation split."""
-        train, *held_out = self.corpus.split
+        train, *held_out = self.split
         model = KneserNey.count(self.ids[train.start : train.stop], len(self.symbols), order=ORDER)
         validation, test = ((self.ids[: part.stop], part.start) for part in held_out)
         return {METRIC: model.tune(*validation).bits(*test)}
@@ -240,7 +199,7 @@ class Chars(Task):
         if not options.length:
             return prompt
         draw = {"temperature": options.temperature, "top_p": options.top_p}
-        written = decode.sample(self.model, params, self._blank(1), ids, key, steps=options.length, **draw)
+        written = decode.sample(self.model, params, self.blank(1), ids, key, steps=options.length, **draw)
         return prompt + self.symbols.decode(np.asarray(written.tokens[:, 0]))
 
     def _encode_prompt(self, prompt: str) -> npt.NDArray[np.int32]:
@@ -259,18 +218,11 @@ class Chars(Task):
         return [path]
 
 
-def _read(
-    model: CharModel, params: PyTree, ids: jax.Array, carry: PyTree, **options: Any
-) -> tuple[PyTree, jax.Array]:
-    """The state after ids (T, B), and the logits (T, B, symbols) of the characters that follow them."""
-    return cast("tuple[PyTree, jax.Array]", model.apply(params, ids, carry, **options))
-
-
 @partial(jax.jit, static_argnums=0)
 def _nats(
     model: CharModel, params: PyTree, carry: PyTree, ids: jax.Array, size: int
 ) -> tuple[PyTree, jax.Array]:
     """What the first `size` characters after the first one of ids (T + 1, 1) cost together."""
-    carry, logits = _read(model, params, ids[:-1], carry)
+    carry, logits = read(model, params, ids[:-1], carry)
     nats = optax.softmax_cross_entropy_with_integer_labels(logits, ids[1:])[:, 0]
     return carry, jnp.where(jnp.arange(len(nats)) < size, nats, 0).sum()

@@ -22,6 +22,7 @@ from jaxgru.data.vocabulary import Words, check_words
 from jaxgru.layers.attention.pooling import AttentionPooling, AttentionPoolingParams
 from jaxgru.nn.linen import GRU
 from jaxgru.tasks import tfidf, verdicts
+from jaxgru.tasks.options import buckets, keep_path
 from jaxgru.tasks.verdicts import Reading
 from jaxgru.training.config import Config, option
 from jaxgru.training.errors import UserError, warn
@@ -53,8 +54,7 @@ class Data:
 
     def __post_init__(self) -> None:
         """Keep the path whole, for a run is opened from anywhere."""
-        if self.path:
-            object.__setattr__(self, "path", str(Path(self.path).absolute()))
+        keep_path(self)
 
 
 @dataclass(frozen=True)
@@ -194,13 +194,8 @@ class Classify(Task):
     @cached_property
     def buckets(self) -> Buckets:
         """Which texts a step sees."""
-        data, train = self.config.data, self.config.train
-        lengths = [min(len(words), data.longest) for _, words in self.texts.train]
-        budget: Any = {"max_padding": data.max_padding, "max_shapes": data.max_shapes}
-        try:
-            return Buckets(lengths, batch_size=train.batch_size, seed=self.config.seed, **budget)
-        except ValueError as error:
-            raise UserError(f"[data] {error}") from None
+        longest = self.config.data.longest
+        return buckets(self.config, [min(len(words), longest) for _, words in self.texts.train])
 
     def facts(self) -> dict[str, Any]:
         """Where the texts are from, their SHA-256, how many are for what, and what was left out."""

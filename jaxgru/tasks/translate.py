@@ -24,6 +24,7 @@ from jaxgru.tasks import alignments
 from jaxgru.tasks.alignments import Translation
 from jaxgru.tasks.nearest import nearest
 from jaxgru.tasks.ngram import KneserNey
+from jaxgru.tasks.options import buckets, keep_path
 from jaxgru.tasks.translator import Model, Translator, score, search
 from jaxgru.training.config import Config, option
 from jaxgru.training.errors import UserError
@@ -60,8 +61,7 @@ class Data:
 
     def __post_init__(self) -> None:
         """Keep the path whole, for a run is opened from anywhere."""
-        if self.path:
-            object.__setattr__(self, "path", str(Path(self.path).absolute()))
+        keep_path(self)
         if not (self.source and self.target):
             raise ValueError("source and target should each be a language, such as 'de'")
         if self.source == self.target:
@@ -185,12 +185,7 @@ class Translate(Task):
     @cached_property
     def buckets(self) -> Buckets:
         """Which pairs a step sees."""
-        data, train = self.config.data, self.config.train
-        budget: Any = {"max_padding": data.max_padding, "max_shapes": data.max_shapes}
-        try:
-            return Buckets(self.train.lengths, batch_size=train.batch_size, seed=self.config.seed, **budget)
-        except ValueError as error:
-            raise UserError(f"[data] {error}") from None
+        return buckets(self.config, self.train.lengths)
 
     def facts(self) -> dict[str, Any]:
         """Where the pairs are from, their SHA-256, how many are for what, and what was left out."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, cast
+from typing import TYPE_CHECKING, Any
 
 import flax.linen as nn
 import jax
@@ -13,6 +13,7 @@ from jaxgru.cells.gru import GRU
 from jaxgru.layers.dropout import DropConnect, VariationalDropout
 from jaxgru.layers.stack import Stack
 from jaxgru.recurrence.scan import scan
+from jaxgru.tasks.language import read
 from jaxgru.training.config import option
 
 if TYPE_CHECKING:
@@ -84,10 +85,3 @@ def network(options: Model) -> Stack:
         rates = {"state": options.state_dropout, "output": options.output_dropout}
         layers.append(VariationalDropout(cell, 0.0 if i else options.input_dropout, **rates))
     return Stack(layers)
-
-
-def read(
-    model: WordModel, params: PyTree, ids: jax.Array, carry: PyTree, **options: Any
-) -> tuple[PyTree, jax.Array]:
-    """The state after ids (T, B), and the logits (T, B, symbols) of the words that follow them."""
-    return cast("tuple[PyTree, jax.Array]", model.apply(params, ids, carry, **options))

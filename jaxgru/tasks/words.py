@@ -5,8 +5,7 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass
 from functools import cached_property, partial
-from pathlib import Path
-from typing import Any, Self
+from typing import TYPE_CHECKING, Any, Self
 
 import jax
 import jax.numpy as jnp
@@ -16,19 +15,24 @@ import optax
 
 from jaxgru import decode
 from jaxgru.data import DataError
+from jaxgru.data import text as texts
 from jaxgru.data.vocabulary import Words as Numbers
-from jaxgru.data.windows import Windows
 from jaxgru.data.wordtext import END, UNKNOWN, Lines, Prose, WordText, frequent
 from jaxgru.tasks import surprise
+from jaxgru.tasks.language import LanguageModel, read
 from jaxgru.tasks.ngram import KneserNey
-from jaxgru.tasks.wordmodel import Model, WordModel, network, read
+from jaxgru.tasks.options import check_shares, keep_path
+from jaxgru.tasks.wordmodel import Model, WordModel
 from jaxgru.training.config import Config, option
 from jaxgru.training.errors import UserError
-from jaxgru.training.task import PyTree, Split, Task
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from jaxgru.training.task import PyTree, Split
 
 METRIC = "perplexity"
 ORDER, LONGER = 3, 5  # words of the baseline's longest gram, and of that of the n-gram beside it
-CHUNK = 512  # words that one dispatch of the evaluation reads
 SHOWN = 100  # words of the test split that the picture has room for, at most
 
 Ints = npt.NDArray[np.int32]
@@ -61,12 +65,8 @@ class Data:
 
     def __post_init__(self) -> None:
         """Keep the path whole, for a run is opened from anywhere; refuse parts that leave nothing to train on."""
-        if self.path:
-            object.__setattr__(self, "path", str(Path(self.path).absolute()))
-        if self.validation + self.test >= 1:
-            raise ValueError(
-                "validation + test must be below 1, so that some of the text is left to train on"
-            )
+        keep_path(self)
+        check_shares(self)
 
 
 @dataclass(frozen=True)
@@ -81,7 +81,7 @@ class Sample:
     top_p: float = option(0.95, "draw from the likeliest that have this share together", above=0, at_most=1)
 
 
-class Words(Task):
+class Words(LanguageModel):
     """Predict the next word of a text.
 
     The score is perplexity, two to the power of the bits that a word takes, over a whole split, read as one
@@ -98,8 +98,6 @@ class Words(Task):
 
     name = "words"
     metric = METRIC
-    higher_is_better = False
-    batch_axis = 1
     Data, Model, Sample = Data, Model, Sample
 
     def __init__(self, config: Config, vocabulary: dict[str, Any] | None = None) -> None:
@@ -111,13 +109,9 @@ class Words(Task):
 
     def _count(self) -> dict[str, Any]:
         """The vocabulary of the training split."""
-        text, rows, window = self.text, self.config.train.batch_size, self.config.data.window
+        text = self.text
         length, lines = len(text.split.train), isinstance(text.tokens, Lines)
-        if length <= rows * window:
-            raise UserError(
-                f"{text.source}: too short: {length} words to train on, and a step takes "
-                f"train.batch_size × data.window + 1 = {rows * window + 1}"
-            )
+        self.refuse_short(text.source, "words")
         least = self.config.data.min_count
         words = frequent(text.words[:length], (1 if lines else 2) if isinstance(least, str) else least)
         if words == [END]:
@@ -150,16 +144,15 @@ class Words(Task):
         except DataError as error:
             raise UserError(str(error)) from None
 
+    @property
+    def split(self) -> texts.Split:
+        """Which words are for what."""
+        return self.text.split
+
     @cached_property
     def ids(self) -> Ints:
         """The numbers (N,) of all words of the text."""
         return self.numbers.encode(self.text.words)
-
-    @cached_property
-    def windows(self) -> Windows:
-        """Which words a step sees; the last one has no next one, so it is no place to predict from."""
-        config, length = self.config, len(self.text.split.train)
-        return Windows(length - 1, config.train.batch_size, config.data.window, config.seed)
 
     def facts(self) -> dict[str, Any]:
         """Where the text is from, its SHA-256, its sizes, and how many words of each split are unknown."""
@@ -175,46 +168,21 @@ class Words(Task):
             **{f"unknown_{name}": int(unknown[part.start : part.stop].sum()) for name, part in parts.items()},
         }
 
-    def init(self, key: jax.Array) -> PyTree:
-        """Draw the initial parameters."""
-        return self.model.init(key, jnp.zeros((1, 1), jnp.int32))
-
-    def initial_carry(self) -> PyTree:
-        """The state of every stream before its first word."""
-        return self._blank(self.config.train.batch_size)
-
-    def _blank(self, rows: int) -> PyTree:
-        return network(self.config.model).initial_state((rows,))
-
-    def batch(self, step: int) -> PyTree:
-        """Inputs and targets (window, batch_size), and whether the streams start afresh."""
-        positions, fresh = self.windows.at(step)
-        return {"inputs": self.ids[positions], "targets": self.ids[positions + 1], "fresh": np.bool_(fresh)}
-
-    def loss(self, params: PyTree, carry: PyTree, batch: PyTree, key: jax.Array) -> tuple[jax.Array, PyTree]:
-        """Nats per word of one batch, and the state after it."""
-        carry = jax.tree.map(lambda leaf: jnp.where(batch["fresh"], 0, leaf), carry)
-        training = {"deterministic": False, "rngs": {"dropout": key}}
-        carry, logits = read(self.model, params, batch["inputs"], carry, **training)
-        return optax.softmax_cross_entropy_with_integer_labels(logits, batch["targets"]).mean(), carry
-
     def bits(self, params: PyTree, part: range) -> Floats:
         """The bits (N,) that each word of a part of the text takes."""
-        carry, chunks = self._blank(1), []
-        for start in part[::CHUNK]:
-            size = min(CHUNK, part.stop - start)
-            ids = np.pad(self.ids[start - 1 : start + size], (0, CHUNK - size))
-            carry, nats = _nats(self.model, params, carry, ids[:, None])
-            chunks.append(np.asarray(nats, np.float64)[:size])
-        return np.concatenate(chunks) / math.log(2)
+        carry, found = self.blank(1), []
+        for ids, size in self.chunks(part):
+            carry, nats = _nats(self.model, params, carry, ids)
+            found.append(np.asarray(nats, np.float64)[:size])
+        return np.concatenate(found) / math.log(2)
 
     def evaluate(self, params: PyTree, split: Split) -> dict[str, float]:
         """The perplexity of a split."""
-        return {METRIC: perplexity(self.bits(params, getattr(self.text.split, split)))}
+        return {METRIC: perplexity(self.bits(params, getattr(self.split, split)))}
 
     def ngram(self, order: int) -> KneserNey:
         """What was counted in the training split, with the discount that the validation split chose."""
-        train, validation, _ = self.text.split
+        train, validation, _ = self.split
         model = KneserNey.count(self.ids[train.start : train.stop], len(self.numbers), order=order)
         return model.tune(self.ids[: validation.stop], validation.start)
 
@@ -241,7 +209,7 @@ class Words(Task):
         given = self._prompt(prompt)
         ids = jnp.asarray(self.numbers.encode([END, *given]))[:, None]
         draw = {"temperature": options.temperature, "top_p": options.top_p}
-        written = decode.sample(self.model, params, self._blank(1), ids, key, steps=options.length, **draw)
+        written = decode.sample(self.model, params, self.blank(1), ids, key, steps=options.length, **draw)
         words = [self.numbers.words[i] for i in np.asarray(written.tokens[:, 0])]
         rest = self.tokens.join([*given, *words]).removeprefix(self.tokens.join(given))
         return prompt + (rest.lstrip(" ") if prompt[-1:].isspace() else rest)

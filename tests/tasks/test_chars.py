@@ -12,7 +12,8 @@ from jaxgru import decode
 from jaxgru.data.text import language_reference
 from jaxgru.data.vocabulary import Characters
 from jaxgru.tasks import chars, find
-from jaxgru.tasks.chars import CHUNK, METRIC, Chars
+from jaxgru.tasks.chars import METRIC, Chars
+from jaxgru.tasks.language import CHUNK
 from jaxgru.training.config import Config, TrainConfig
 from jaxgru.training.configfile import locate, read
 from jaxgru.training.errors import UserError

@@ -17,8 +17,9 @@ from jaxgru.cli import main
 from jaxgru.data.text import language_reference
 from jaxgru.data.wordtext import END
 from jaxgru.tasks import find, surprise, words
+from jaxgru.tasks.language import CHUNK
 from jaxgru.tasks.wordmodel import Model, WordModel, network
-from jaxgru.tasks.words import CHUNK, METRIC, Words
+from jaxgru.tasks.words import METRIC, Words
 from jaxgru.training.config import Config
 from jaxgru.training.configfile import locate, read
 from jaxgru.training.errors import UserError

@@ -1,0 +1,41 @@
+"""What the tables [data] of several tasks do once they are read."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from jaxgru.data import Buckets
+from jaxgru.training.errors import UserError
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from jaxgru.training.config import Config
+
+
+def keep_path(data: Any) -> None:
+    """Makes a table's path a whole one, for a run is opened from anywhere; it is empty where nothing is named."""
+    if data.path:
+        object.__setattr__(data, "path", str(Path(data.path).absolute()))
+
+
+def check_shares(data: Any) -> None:
+    """Refuses parts for validation and test that leave nothing to train on."""
+    if data.validation + data.test >= 1:
+        raise ValueError("validation + test must be below 1, so that some of the text is left to train on")
+
+
+def buckets(config: Config, lengths: Sequence[int]) -> Buckets:
+    """Which of the sequences to train on a step sees, within the padding and the shapes that [data] allows."""
+    data, train = config.data, config.train
+    try:
+        return Buckets(
+            lengths,
+            batch_size=train.batch_size,
+            max_padding=data.max_padding,
+            max_shapes=data.max_shapes,
+            seed=config.seed,
+        )
+    except ValueError as error:
+        raise UserError(f"[data] {error}") from None
