@@ -21,20 +21,17 @@ from typing import TYPE_CHECKING, NamedTuple, NoReturn
 import jax
 
 from jaxgru.tasks import find
-from jaxgru.training.config import Config, MeshConfig, RunConfig, flat, keys, lookup, table_keys
+from jaxgru.training.config import Config, MeshConfig, RunConfig, changes, flat, keys, lookup, table_keys
 from jaxgru.training.configfile import from_word, locate, read, split, toml_value
 from jaxgru.training.display import display, table
 from jaxgru.training.errors import Interrupted, RunError, UserError
 from jaxgru.training.loop import train as training_loop
-from jaxgru.training.mesh import claim_devices, fitting
+from jaxgru.training.mesh import as_before, claim_devices
 from jaxgru.training.run import RunFolder, claim, new_folder, versions
 from jaxgru.training.saved import open_run
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
-
-# What a resumed run may change: none of it decides a number that the run writes.
-FREE_ON_RESUME = ("run.dir", "run.save_every", "run.keep")
 
 TRAIN_HELP = """\
 Trains a model and leaves a run folder.
@@ -234,14 +231,10 @@ def resumed(source: Path | None, overrides: Sequence[str]) -> Config | None:
         print(f"{path} holds no run yet; starting at step 0")
         return None
     before, now = read(stored, (), find), read(source or stored, overrides, find)
-    devices = now.mesh.cpu_devices
-    if isinstance(devices, str) or fitting(devices, now.train.batch_size) == before.mesh.cpu_devices:
-        # The words the run began with mean its number of devices, on whatever machine it goes on.
-        now = dataclasses.replace(now, mesh=before.mesh)
-    was = flat(before)
-    for name, value in flat(now).items():
-        if name not in FREE_ON_RESUME and not name.startswith("sample.") and value != was.get(name):
-            change = f"{name} from {toml_value(was[name])} to {toml_value(value)}"
+    now = as_before(before, now)
+    for name, was, value in changes(before, now):
+        if not name.startswith("sample."):
+            change = f"{name} from {toml_value(was)} to {toml_value(value)}"
             raise UserError(f"--resume cannot change {change}: it decides how the run goes; start a new run")
     return dataclasses.replace(now, run=dataclasses.replace(now.run, dir=path))
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import os
 import sys
 import time
 from pathlib import Path
@@ -20,7 +19,7 @@ from jaxgru.bench.run import Row, Setup, rows, splits
 from jaxgru.bench.timing import flop_peak
 from jaxgru.cli import parser
 from jaxgru.training.errors import UserError
-from jaxgru.training.run import new_folder
+from jaxgru.training.run import make_folder, new_folder
 
 if TYPE_CHECKING:
     from argparse import Namespace
@@ -130,12 +129,7 @@ def folder(path: Path | None) -> Path:
         raise UserError(f"--out {path} is a file; name a folder")
     if path.exists() and any(path.iterdir()):
         raise UserError(f"--out {path} is not empty; name a new folder")
-    try:
-        path.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        raise UserError(f"--out {path}: {error.strerror}") from error
-    if not os.access(path, os.W_OK):
-        raise UserError(f"--out {path} cannot be written to")
+    make_folder("--out", path)
     return path
 
 

@@ -3,24 +3,23 @@
 from __future__ import annotations
 
 import json
-import os
 import shlex
 import subprocess
 import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from jaxgru.cli import FREE_ON_RESUME, parser
+from jaxgru.cli import parser
 from jaxgru.results.page import page
 from jaxgru.results.plan import default_plan, mend, read_plan
 from jaxgru.results.record import MACHINE, MOST_SEEDS, figures, read_rows, row, write_rows
 from jaxgru.tasks import find
-from jaxgru.training.config import Config, flat
+from jaxgru.training.config import Config, changes
 from jaxgru.training.configfile import locate, read, toml_value
 from jaxgru.training.errors import Interrupted, RunError, UserError
 from jaxgru.training.interrupts import Interrupts
-from jaxgru.training.mesh import fitting
-from jaxgru.training.run import refuse_other_files
+from jaxgru.training.mesh import as_before
+from jaxgru.training.run import make_folder, refuse_other_files
 from jaxgru.weights import write_whole
 
 if TYPE_CHECKING:
@@ -167,13 +166,8 @@ def refuse_another(run: Run, now: Config) -> None:
 
 def changed(stored: Config, now: Config) -> str:
     """The first setting that decides a figure and is another one now; empty where there is none."""
-    devices = now.mesh.cpu_devices
-    same = devices == "auto" or fitting(int(devices), now.train.batch_size) == stored.mesh.cpu_devices
-    free = (*FREE_ON_RESUME, "mesh.cpu_devices") if same else FREE_ON_RESUME
-    was = flat(stored)
-    for name, value in flat(now).items():
-        if name not in free and value != was.get(name):
-            return f"{name} is {toml_value(was[name])} there, and {toml_value(value)}"
+    for name, was, value in changes(stored, as_before(stored, now)):
+        return f"{name} is {toml_value(was)} there, and {toml_value(value)}"
     return ""
 
 
@@ -224,16 +218,6 @@ def machine() -> dict[str, Any]:
     text = json.dumps({name: facts[name] for name in MACHINE}, ensure_ascii=False)
     found: dict[str, Any] = json.loads(text.encode(errors="replace"))  # an environment may hold any bytes
     return found
-
-
-def make_folder(option: str, path: Path) -> None:
-    """Makes the folder that an option names, unless it is there, and refuses one that cannot be written to."""
-    try:
-        path.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        raise UserError(f"{option} {path}: {error.strerror}") from error
-    if not os.access(path, os.W_OK):
-        raise UserError(f"{option} {path} cannot be written to")
 
 
 def known_rows(out: Path) -> dict[str, dict[str, Any]]:

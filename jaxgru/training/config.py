@@ -11,7 +11,7 @@ import difflib
 import math
 import operator
 import typing
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from jaxgru.training.errors import UserError
@@ -22,6 +22,8 @@ if TYPE_CHECKING:
 LARGEST = 2**31 - 1
 LAST_STEP = 10**8 - 1  # a checkpoint is named by eight digits
 SECTIONS = ("run", "train", "mesh", "data", "model", "sample")
+# What a resumed run may change: none of it decides a number that the run writes.
+FREE_ON_RESUME = ("run.dir", "run.save_every", "run.keep")
 BROKEN = {"at_least": operator.lt, "above": operator.le, "at_most": operator.gt, "below": operator.ge}
 
 
@@ -221,6 +223,14 @@ def check(name: str, value: Any, key: Key, where: str = "") -> Any:
     if fault := out_of_range(value, key.metadata, others):
         raise UserError(f"{where}{name} is {value!r}; it must be {fault}")
     return value
+
+
+def changes(before: Config, now: Config) -> Iterator[tuple[str, Any, Any]]:
+    """The settings that decide what a run leaves and are others now: name, value before, value now."""
+    was = flat(before)
+    for name, value in flat(now).items():
+        if name not in FREE_ON_RESUME and value != was.get(name):
+            yield name, was.get(name), value
 
 
 def out_of_range(value: Any, rules: Mapping[str, Any], others: Sequence[str] = ()) -> str | None:

@@ -75,8 +75,9 @@ def train(task: Task, config: Config, run: RunFolder, show: Display) -> dict[str
 def begin(task: Task, config: Config, run: RunFolder, show: Display) -> tuple[dict[str, float], Snapshot]:
     """The baseline's scores, and the state to go on from."""
     show.say("computing the baseline and the initial state")
-    baseline = run.record(task)
-    if known := sizes(task.facts()):
+    noted = run.record(task)
+    baseline = dict(noted["baseline"])
+    if known := sizes(noted["facts"]):
         show.say(f"the data: {known}")
     if task.metric in baseline:
         show.say(f"the baseline's {words(task.metric)} on the test split is {number(baseline[task.metric])}")

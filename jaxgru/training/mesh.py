@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import dataclasses
 import os
 from typing import TYPE_CHECKING, Any, NamedTuple
 
@@ -63,6 +64,13 @@ def fitting(devices: int, batch_size: int) -> int:
       6
     """
     return max(n for n in range(1, devices + 1) if batch_size % n == 0)
+
+
+def as_before(before: Config, now: Config) -> Config:
+    """A config with as many devices as a run began with, where its words mean them, on whatever machine it is."""
+    devices = now.mesh.cpu_devices
+    same = isinstance(devices, str) or fitting(devices, now.train.batch_size) == before.mesh.cpu_devices
+    return dataclasses.replace(now, mesh=before.mesh) if same else now
 
 
 class Placement(NamedTuple):

@@ -68,20 +68,22 @@ class RunFolder:
         self.store = Store(path / "checkpoints", config.run.keep)
         self.started, self.seconds_before = time.monotonic(), 0.0
 
-    def record(self, task: Task) -> dict[str, float]:
-        """Notes what is known before the first step, or finds it unchanged; returns the baseline's scores."""
+    def record(self, task: Task) -> dict[str, Any]:
+        """Notes what is known before the first step, or finds it unchanged: facts of the data, and baseline."""
         for folder in (self.path, self.store.folder):
             if folder.is_dir():
                 remove_temporaries(folder)
         if not (self.path / "config.toml").exists():
             write_whole(self.path / "config.toml", to_toml(self.config).encode())
         path = self.path / "data.json"
-        if not path.exists():
+        is_new = not path.exists()
+        if is_new:
             noted = {"facts": task.facts(), "baseline": task.baseline(), "vocabulary": task.vocabulary}
             write_whole(path, json.dumps(noted, indent=1, ensure_ascii=False).encode())
         noted = read_json(path, facts="an object", baseline="an object of numbers")
-        check_facts(task, noted["facts"])
-        return dict(noted["baseline"])
+        if not is_new:
+            check_facts(task, noted["facts"])
+        return noted
 
     def resume(self, start: Snapshot) -> Snapshot:
         """The newest good checkpoint, or `start` where there is none; what was written past it is cut."""
@@ -208,6 +210,16 @@ def new_folder(task: str) -> Path:
             path.mkdir(parents=True)
             return path
     raise UserError(f"runs/{name} and a thousand more exist; choose a run.dir")
+
+
+def make_folder(option: str, path: Path) -> None:
+    """Makes the folder that an option names, unless it is there, and refuses one that cannot be written to."""
+    try:
+        path.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise UserError(f"{option} {path}: {error.strerror}") from error
+    if not os.access(path, os.W_OK):
+        raise UserError(f"{option} {path} cannot be written to")
 
 
 def versions() -> dict[str, str]:
