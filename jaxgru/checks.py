@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
-from typing import Any
+import difflib
+from typing import TYPE_CHECKING, Any
 
 import jax
 import jax.numpy as jnp
 import numpy as np
 from jax import Array
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
 
 
 def static(name: str, value: Any) -> None:
@@ -237,3 +241,15 @@ def length(name: str, value: Any, expected: int, why: str = "") -> None:
     if not isinstance(value, list | tuple) or len(value) != expected:
         got = len(value) if isinstance(value, list | tuple) else f"a {type(value).__name__}"
         raise ValueError(f"{name} must be a sequence of {expected} parts{why}, got {got}")
+
+
+def nearest(word: str, known: Iterable[str], *, all_of_them: str = "there are") -> str:
+    """The mend for a word that is not among those known: the nearest one, or all.
+
+    Example:
+      >>> nearest("trian", ["train", "sample"]), nearest("bake", ["train", "sample"])
+      ('did you mean train?', 'there are train, sample')
+    """
+    words = list(known)
+    near = difflib.get_close_matches(word, words, n=1)
+    return f"did you mean {near[0]}?" if near else f"{all_of_them} {', '.join(words)}"

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import argparse
 import dataclasses
-import difflib
 import importlib
 import io
 import json
@@ -20,6 +19,7 @@ from typing import TYPE_CHECKING, NamedTuple, NoReturn
 
 import jax
 
+from jaxgru.checks import nearest
 from jaxgru.tasks import find
 from jaxgru.training.config import Config, MeshConfig, RunConfig, changes, flat, keys, lookup, table_keys
 from jaxgru.training.configfile import from_word, locate, read, split, toml_value
@@ -134,8 +134,7 @@ def command(words: Sequence[str]) -> int:
         print("\n`python -m jaxgru COMMAND --help` says more of each.")
         return 0
     if words[0] not in COMMANDS:
-        near = difflib.get_close_matches(words[0], COMMANDS, n=1)
-        mend = f"did you mean {near[0]}?" if near else f"the commands are {', '.join(COMMANDS)}"
+        mend = nearest(words[0], COMMANDS, all_of_them="the commands are")
         raise UserError(f"no command is named {words[0]}; {mend}")
     return COMMANDS[words[0]].run(words[1:])
 

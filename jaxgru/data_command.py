@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import difflib
 import sys
 import textwrap
 from typing import TYPE_CHECKING
@@ -12,6 +11,7 @@ from rich.console import Console
 from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn, TransferSpeedColumn
 from rich.table import Table
 
+from jaxgru.checks import nearest
 from jaxgru.cli import parser
 from jaxgru.data import DataError, cache
 from jaxgru.data.fetching import fetch, say, unwatched
@@ -50,9 +50,7 @@ def data(argv: Sequence[str]) -> int:
         parser("data", "list | fetch NAME… | show NAME", HELP).print_help()
         return 0
     if argv[0] not in ACTIONS:
-        near = difflib.get_close_matches(argv[0], ACTIONS, n=1)
-        mend = f"did you mean {near[0]}?" if near else f"there are {', '.join(ACTIONS)}"
-        raise UserError(f"data has no action named {argv[0]}; {mend}")
+        raise UserError(f"data has no action named {argv[0]}; {nearest(argv[0], ACTIONS)}")
     try:
         return ACTIONS[argv[0]](argv[1:])
     except DataError as error:

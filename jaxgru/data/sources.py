@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-import difflib
-
 from jaxgru import data
+from jaxgru.checks import nearest
 from jaxgru.data.pins import Pin, Source, Wheel
 
 
@@ -21,9 +20,7 @@ def find(name: str) -> Source:
     if not isinstance(name, str):
         raise TypeError(f"name must be a string such as 'r8', got {name!r}")
     if name not in SOURCES:
-        near = difflib.get_close_matches(name.lower(), SOURCES, n=1)
-        mend = f"did you mean {near[0]}?" if near else f"there are {', '.join(SOURCES)}"
-        raise data.DataError(f"no data set is named {name!r}; {mend}")
+        raise data.DataError(f"no data set is named {name!r}; {nearest(name.lower(), SOURCES)}")
     return SOURCES[name]
 
 

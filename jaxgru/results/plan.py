@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
-import difflib
 import re
 from typing import TYPE_CHECKING, Any
 
+from jaxgru.checks import nearest
 from jaxgru.results.record import DESCRIBED, PUBLISHED, fault
 from jaxgru.training.configfile import locate, parse
 from jaxgru.training.errors import UserError
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
     from pathlib import Path
 
 SEEDS = 3
@@ -82,12 +81,6 @@ def planned_row(where: str, name: str, found: Any) -> dict[str, Any]:
 def refuse_others(where: str, found: dict[str, Any], kinds: dict[str, str]) -> None:
     """Refuses a table with other keys or kinds than these."""
     if unknown := sorted(found.keys() - kinds.keys()):
-        raise UserError(f"{where}: unknown key {unknown[0]}; {mend(unknown[0], kinds)}")
+        raise UserError(f"{where}: unknown key {unknown[0]}; {nearest(unknown[0], kinds)}")
     if wrong := fault(found, kinds):
         raise UserError(f"{where}: {wrong}")
-
-
-def mend(word: str, known: Iterable[str]) -> str:
-    """The nearest known word, or all of them."""
-    near = difflib.get_close_matches(word, list(known), n=1)
-    return f"did you mean {near[0]}?" if near else f"there are {', '.join(known)}"

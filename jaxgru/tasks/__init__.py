@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import difflib
 import importlib
 from typing import TYPE_CHECKING, cast
 
+from jaxgru.checks import nearest
 from jaxgru.training.errors import UserError
 
 if TYPE_CHECKING:
@@ -33,8 +33,7 @@ def find(name: str) -> type[Task]:
       'chars'
     """
     if name not in TASKS:
-        near = difflib.get_close_matches(name, TASKS, n=1)
-        mend = f"did you mean {near[0]}?" if near else f"the tasks are {', '.join(TASKS)}"
+        mend = nearest(name, TASKS, all_of_them="the tasks are")
         raise UserError(f"no task is named {name!r}; {mend}")
     module, _, attribute = TASKS[name].partition(":")
     return cast("type[Task]", getattr(importlib.import_module(module), attribute))
