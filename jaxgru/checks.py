@@ -243,11 +243,11 @@ def length(name: str, value: Any, expected: int, why: str = "") -> None:
         raise ValueError(f"{name} must be a sequence of {expected} parts{why}, got {got}")
 
 
-def nearest(word: str, known: Iterable[str], *, all_of_them: str = "there are") -> str:
+def did_you_mean(word: str, known: Iterable[str], *, all_of_them: str = "there are") -> str:
     """The mend for a word that is not among those known: the nearest one, or all.
 
     Example:
-      >>> nearest("trian", ["train", "sample"]), nearest("bake", ["train", "sample"])
+      >>> did_you_mean("trian", ["train", "sample"]), did_you_mean("bake", ["train", "sample"])
       ('did you mean train?', 'there are train, sample')
     """
     words = list(known)

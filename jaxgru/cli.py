@@ -19,7 +19,7 @@ from typing import TYPE_CHECKING, NamedTuple, NoReturn
 
 import jax
 
-from jaxgru.checks import nearest
+from jaxgru.checks import did_you_mean
 from jaxgru.tasks import find
 from jaxgru.training.config import Config, MeshConfig, RunConfig, changes, flat, keys, lookup, table_keys
 from jaxgru.training.configfile import from_word, locate, read, split, toml_value
@@ -134,7 +134,7 @@ def command(words: Sequence[str]) -> int:
         print("\n`python -m jaxgru COMMAND --help` says more of each.")
         return 0
     if words[0] not in COMMANDS:
-        mend = nearest(words[0], COMMANDS, all_of_them="the commands are")
+        mend = did_you_mean(words[0], COMMANDS, all_of_them="the commands are")
         raise UserError(f"no command is named {words[0]}; {mend}")
     return COMMANDS[words[0]].run(words[1:])
 

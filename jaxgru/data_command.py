@@ -11,7 +11,7 @@ from rich.console import Console
 from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn, TransferSpeedColumn
 from rich.table import Table
 
-from jaxgru.checks import nearest
+from jaxgru.checks import did_you_mean
 from jaxgru.cli import parser
 from jaxgru.data import DataError, cache
 from jaxgru.data.fetching import fetch, say, unwatched
@@ -50,7 +50,7 @@ def data(argv: Sequence[str]) -> int:
         parser("data", "list | fetch NAME… | show NAME", HELP).print_help()
         return 0
     if argv[0] not in ACTIONS:
-        raise UserError(f"data has no action named {argv[0]}; {nearest(argv[0], ACTIONS)}")
+        raise UserError(f"data has no action named {argv[0]}; {did_you_mean(argv[0], ACTIONS)}")
     try:
         return ACTIONS[argv[0]](argv[1:])
     except DataError as error:

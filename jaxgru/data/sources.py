@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from jaxgru import data
-from jaxgru.checks import nearest
+from jaxgru.checks import did_you_mean
 from jaxgru.data.pins import Pin, Source, Wheel
 
 
@@ -20,7 +20,7 @@ def find(name: str) -> Source:
     if not isinstance(name, str):
         raise TypeError(f"name must be a string such as 'r8', got {name!r}")
     if name not in SOURCES:
-        raise data.DataError(f"no data set is named {name!r}; {nearest(name.lower(), SOURCES)}")
+        raise data.DataError(f"no data set is named {name!r}; {did_you_mean(name.lower(), SOURCES)}")
     return SOURCES[name]
 
 

@@ -9,7 +9,7 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from jaxgru.checks import nearest
+from jaxgru.checks import did_you_mean
 from jaxgru.cli import parser
 from jaxgru.results.page import page
 from jaxgru.results.plan import default_plan, read_plan
@@ -72,7 +72,7 @@ def results(argv: Sequence[str]) -> int:
     plan = read_plan(given.plan)
     for name in given.rows:
         if name not in plan:
-            raise UserError(f"{given.plan} has no row {name}; {nearest(name, plan)}")
+            raise UserError(f"{given.plan} has no row {name}; {did_you_mean(name, plan)}")
     runs = {name: planned_runs(name, plan[name], given) for name in given.rows or plan}
     configs = {run: planned_config(run, given.plan) for each in runs.values() for run in each}
     if given.list:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING, Any
 
-from jaxgru.checks import nearest
+from jaxgru.checks import did_you_mean
 from jaxgru.results.record import DESCRIBED, PUBLISHED, fault
 from jaxgru.training.configfile import locate, parse
 from jaxgru.training.errors import UserError
@@ -81,6 +81,6 @@ def planned_row(where: str, name: str, found: Any) -> dict[str, Any]:
 def refuse_others(where: str, found: dict[str, Any], kinds: dict[str, str]) -> None:
     """Refuses a table with other keys or kinds than these."""
     if unknown := sorted(found.keys() - kinds.keys()):
-        raise UserError(f"{where}: unknown key {unknown[0]}; {nearest(unknown[0], kinds)}")
+        raise UserError(f"{where}: unknown key {unknown[0]}; {did_you_mean(unknown[0], kinds)}")
     if wrong := fault(found, kinds):
         raise UserError(f"{where}: {wrong}")

@@ -5,7 +5,7 @@ from __future__ import annotations
 import importlib
 from typing import TYPE_CHECKING, cast
 
-from jaxgru.checks import nearest
+from jaxgru.checks import did_you_mean
 from jaxgru.training.errors import UserError
 
 if TYPE_CHECKING:
@@ -33,7 +33,7 @@ def find(name: str) -> type[Task]:
       'chars'
     """
     if name not in TASKS:
-        mend = nearest(name, TASKS, all_of_them="the tasks are")
+        mend = did_you_mean(name, TASKS, all_of_them="the tasks are")
         raise UserError(f"no task is named {name!r}; {mend}")
     module, _, attribute = TASKS[name].partition(":")
     return cast("type[Task]", getattr(importlib.import_module(module), attribute))
