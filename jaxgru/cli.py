@@ -234,7 +234,9 @@ def resumed(source: Path | None, overrides: Sequence[str]) -> Config | None:
     for name, was, value in changes(before, now):
         if not name.startswith("sample."):
             change = f"{name} from {toml_value(was)} to {toml_value(value)}"
-            raise UserError(f"--resume cannot change {change}: it decides how the run goes; start a new run")
+            given = any(split(word)[0] == name for word in overrides)
+            mend = "start a new run" if given else f"leave {source} out to go on, or start a new run"
+            raise UserError(f"--resume cannot change {change}: it decides how the run goes; {mend}")
     return dataclasses.replace(now, run=dataclasses.replace(now.run, dir=path))
 
 

@@ -123,9 +123,12 @@ def arguments(argv: Sequence[str]) -> Namespace:
 def planned_runs(name: str, planned: Mapping[str, Any], given: Namespace) -> list[Run]:
     """The runs of a row."""
     runs = []
+    config = planned["config"]
+    if config.endswith(".toml"):
+        config = str(given.plan.parent / config)  # a plan is good from any folder
     for seed in range(given.seeds or planned["seeds"]):
         path = given.runs / f"{name}-{seed}"
-        words = (planned["config"], f"seed={seed}", f"run.dir={path}", *planned["set"])
+        words = (config, f"seed={seed}", f"run.dir={path}", *planned["set"])
         runs.append(Run(name, seed, path, words))
     return runs
 

@@ -15,8 +15,8 @@ if TYPE_CHECKING:
 HEAD = """\
 # Results
 
-What the configs reach that jaxgru brings. `python -m jaxgru results` trains them and writes this page, of the figures
-in `results.json` beside it; none of them is typed by hand."""
+What the configs of a plan reach. `python -m jaxgru results` trains them and writes this page, of the figures in
+`results.json` beside it; none of them is typed by hand."""
 LEGEND = """\
 - **Test**: the score on the test split, read once, with the checkpoint that the validation split chose; the mean over
   the seeds ± the standard deviation of the sample. ↑: higher is better, ↓: lower is.

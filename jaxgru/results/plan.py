@@ -27,7 +27,7 @@ def read_plan(path: Path) -> dict[str, dict[str, Any]]:
 
     A row is a table whose name becomes that of its run folders. Its keys are
 
-        config     a task's name or a TOML file, as `train` takes it; the row's name by default
+        config     a task's name, or a TOML file from the plan's folder; the row's name by default
         about      what it is, in a sentence
         set        overrides, such as ["model.attention=false"]
         seeds      how many, from 1 to 1000; 3 by default

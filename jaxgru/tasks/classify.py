@@ -275,7 +275,9 @@ class Classify(Task):
             raise UserError('there is no word to read; give a text: python -m jaxgru sample RUN "a text"')
         reading = self.read(params, [Example("", words)])
         odds = dict(zip(self.classes, reading.odds[0].tolist(), strict=True))
-        return verdicts.describe(odds, words, reading.attention[0], options.words)
+        text = verdicts.describe(odds, words, reading.attention[0], options.words)
+        unknown = dict.fromkeys(word for word in words if self.words.encode([word])[0] == self.words.unknown)
+        return f"{text}\nunknown: {' '.join(unknown)}" if unknown else text
 
     def finish(self, params: PyTree, run_dir: Path, key: jax.Array) -> list[Path]:
         """Write report.txt, confusion.png and attention.png, all of the test split."""

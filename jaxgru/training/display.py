@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import sys
 import time
+from collections import deque
+from statistics import fmean, median
 from typing import TYPE_CHECKING, Any, Self
 
 if TYPE_CHECKING:
@@ -11,6 +13,8 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 LINE_EVERY = 5.0  # seconds between two plain lines of progress
+RECENT = 100  # dispatches whose speed counts,
+UNUSUAL = 8  # but for those that took so many times as long as most, because they compiled or scored
 LINES_SHOWN = 40  # of a text that a run left
 HUGE = 1e6  # a score or loss from here on is that of a run that went wrong, mostly
 
@@ -25,7 +29,8 @@ class Display:
     def __init__(self, steps: int) -> None:
         self.steps = steps
         self.last_line = -LINE_EVERY
-        self.first: tuple[int, float] | None = None
+        self.last: tuple[int, float] | None = None
+        self.seconds: deque[float] = deque(maxlen=RECENT)
 
     def __enter__(self) -> Self:
         return self
@@ -47,14 +52,13 @@ class Display:
             self.say(f"step {step}/{self.steps}  loss {number(loss)}{pace}")
 
     def pace(self, step: int, now: float) -> str:
-        """The speed since the first dispatch, which compiled, and the time left at that speed."""
-        if self.first is None:
-            self.first = (step, now)
-        done, seconds = step - self.first[0], now - self.first[1]
-        if not done or not seconds:
-            return ""
-        left = clock((self.steps - step) * seconds / done)
-        return f"  {done / seconds:.1f} steps/s  {left} left"
+        """The speed of late and the time left at that speed, without the rare dispatches that compiled."""
+        before, self.last = self.last, (step, now)
+        if before is not None and step > before[0]:
+            self.seconds.append((now - before[1]) / (step - before[0]))
+        usual = [each for each in self.seconds if each <= UNUSUAL * median(self.seconds)]
+        pace = fmean(usual) if usual else 0
+        return f"  {1 / pace:.1f} steps/s  {clock((self.steps - step) * pace)} left" if pace else ""
 
     def evaluation(self, step: int, scores: Mapping[str, float], *, is_best: bool) -> None:
         """Shows the scores on the validation split."""

@@ -153,13 +153,13 @@ def test_bytes_of_the_environment_that_are_no_text_are_noted_as_such(monkeypatch
 
 def test_a_real_row_from_config_to_page(tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:
     (tmp_path / "text.txt").write_text("the cat sat on the mat and that was that\n" * 40)
-    config = tmp_path / "tiny.toml"
+    config = tmp_path / "tiny.toml"  # beside the plan, and so named without a folder
     config.write_text(
         f'task = "chars"\n[train]\nsteps = 2\nbatch_size = 2\n[data]\npath = "{tmp_path / "text.txt"}"\n'
         'repeats = "keep"\nwindow = 4\n[model]\nembedding_size = 2\nhidden_size = 2\nlayers = 1\n[sample]\nlength = 2\n'
     )
     place = Place(tmp_path)
-    assert place.results(plan=f'[tiny]\nseeds = 2\nconfig = "{config}"') == 0
+    assert place.results(plan=f'[tiny]\nseeds = 2\nconfig = "{config.name}"') == 0
     (row,) = read_rows(tmp_path / "docs/results.json").values()
     summaries = [json.loads((tmp_path / f"runs/tiny-{seed}/summary.json").read_text()) for seed in (0, 1)]
     assert [run["test"] for run in row["runs"]] == [summary["test"] for summary in summaries]
@@ -168,7 +168,7 @@ def test_a_real_row_from_config_to_page(tmp_path: Path, capfd: pytest.CaptureFix
     assert row["facts"]["source"] == str(tmp_path / "text.txt")
     assert all(run["machine"]["cores"] > 0 for run in row["runs"])
     capfd.readouterr()
-    assert place.results(plan=f'[tiny]\nseeds = 2\nconfig = "{config}"') == 0
+    assert place.results(plan=f'[tiny]\nseeds = 2\nconfig = "{config.name}"') == 0
     assert [line.split(", in")[0] for line in capfd.readouterr().out.splitlines()[:2]] == [
         "tiny, seed 0: finished",
         "tiny, seed 1: finished",

@@ -65,7 +65,9 @@ def test_a_config_that_is_not_there_is_refused_with_its_row(
     words: tuple[str, ...], place: Place, error: Said
 ) -> None:
     assert place.results(*words, plan='[chars]\n[b]\nconfig = "no.toml"') == 2
-    assert error() == f"{place.path / 'plan.toml'}: row b: no.toml: No such file or directory"
+    assert (
+        error() == f"{place.path / 'plan.toml'}: row b: {place.path / 'no.toml'}: No such file or directory"
+    )
     assert place.calls("chars-0") == []
 
 

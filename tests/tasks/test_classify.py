@@ -263,6 +263,8 @@ class TestRun:
     def test_a_sample_names_class_and_words(self, finished: Path) -> None:
         opened = open_run(finished, find)
         text = opened.sample("The harvest: WHEAT, said zorp", words=2)
+        text, unknown = text.split("\nunknown: ")
+        assert unknown == ": , zorp"
         classes, attention = text.split("\n\n")
         names = [line.split()[0] for line in classes.splitlines()]
         odds = [float(line.split()[1]) for line in classes.splitlines()]
@@ -277,7 +279,7 @@ class TestRun:
 
     def test_a_text_that_is_cut_is_said_to_be(self, task: Classify, params: Any) -> None:
         text = task.sample(params, "oil " * 200, jax.random.key(0), task.config.sample)
-        assert text.endswith("only the first 128 of 200 words were read")
+        assert text.endswith("only the first 128 of 200 words were read\nunknown: oil")
 
     def test_the_texts_are_read_only_to_score(self, finished: Path, task: Classify, params: Any) -> None:
         config = make_config(finished / "gone.tsv")

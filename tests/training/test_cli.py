@@ -148,6 +148,14 @@ def test_resume_refuses_to_change_the_trajectory(finished, capsys, change):
     )
 
 
+def test_resume_names_the_config_that_brings_a_change(finished, config, tmp_path, capsys):
+    other = tmp_path / "other.toml"
+    other.write_text(config.read_text().replace("steps = 20", "steps = 30"))
+    message = said(capsys, "train", str(other), "--resume", f"run.dir={finished}", status=2)
+    change = "--resume cannot change train.steps from 20 to 30: it decides how the run goes"
+    assert message == f"{change}; leave {other} out to go on, or start a new run"
+
+
 def test_resume_goes_on_with_the_same_words_and_with_harmless_changes(finished, config, tmp_path, capsys):
     path = unfinished(finished, tmp_path)
     same = ["train.steps=20", "sample.length=9", "run.keep=5", "run.save_every=3"]

@@ -46,6 +46,28 @@ def test_ordinary_numbers_have_four_decimals() -> None:
     assert number(float("nan")) == "nan"
 
 
+def test_the_time_left_is_that_of_usual_dispatches() -> None:
+    show, now = Display(1000), 0.0
+    seconds = [30.0, 0.5, 0.5, 20.0, 0.5, 1.5, 0.5]  # the first compiled, and so did the fourth
+    paces = []
+    for dispatch, took in enumerate(seconds, 1):
+        now += took
+        paces.append(show.pace(10 * dispatch, now))
+    assert paces[0] == ""
+    assert paces[2] == "  20.0 steps/s  0:48 left"
+    assert paces[-1] == "  14.3 steps/s  1:05 left"  # (4 × 0.5 + 1.5) / 50 seconds for a step
+    assert show.pace(70, now) == paces[-1]  # no step since then
+
+
+def test_the_speed_is_that_of_late() -> None:
+    show = Display(10**6)
+    for step in range(200):
+        show.pace(step, float(step))
+    for step in range(200, 400):
+        pace = show.pace(step, 200 + 2.0 * (step - 200))
+    assert pace.startswith("  0.5 steps/s")
+
+
 def test_huge_numbers_are_short() -> None:
     numbers = (1e6, 1234567.0, -2e9, LARGEST, float("inf"))
     assert [number(x) for x in numbers] == ["1e+06", "1.235e+06", "-2e+09", "8.988e+307", "inf"]
