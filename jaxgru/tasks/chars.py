@@ -1,8 +1,7 @@
 """The task `chars`: a language model over the characters of one text, and what it writes itself."""
 
-import math
 from dataclasses import dataclass
-from functools import cached_property, partial
+from functools import cached_property
 from pathlib import Path
 from typing import Any, Self
 
@@ -11,7 +10,6 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import numpy.typing as npt
-import optax
 
 from jaxgru import decode
 from jaxgru.data import DataError
@@ -42,6 +40,12 @@ class Data:
     validation: float = option(0.05, "the part before the test part, which chooses", above=0, below=1)
     test: float = option(0.1, "the last part of the text, scored once at the end", above=0, below=1)
     window: int = option(64, "characters a step sees of each stream, and learns through", at_least=1)
+    dynamic_rate: float = option(
+        0.0,
+        "the rate at which a second score goes on learning as it reads; 0: no such score",
+        at_least=0,
+        below=1,
+    )
 
     def __post_init__(self) -> None:
         """Keep the path whole, for a run is opened from anywhere; refuse parts that leave nothing to train on."""
@@ -173,13 +177,12 @@ class Chars(LanguageModel):
         }
 
     def evaluate(self, params: PyTree, split: Split) -> dict[str, float]:
-        """Bits per character of a split."""
+        """Bits per character of a split, and those of dynamic evaluation if there is a rate for it."""
         part: range = getattr(self.split, split)
-        carry, nats = self.blank(1), 0.0
-        for ids, size in self.chunks(part):
-            carry, chunk = _nats(self.model, params, carry, ids, size)
-            nats += float(chunk)
-        return {METRIC: nats / len(part) / math.log(2)}
+        scores = {METRIC: float(self.bits(params, part).mean())}
+        if self.config.data.dynamic_rate:
+            scores[f"dynamic_{METRIC}"] = float(self.dynamic_bits(params, part).mean())
+        return scores
 
     def baseline(self) -> dict[str, float]:
         """Bits per character of an interpolated 5-gram, its discount chosen on the validation split."""
@@ -216,13 +219,3 @@ class Chars(LanguageModel):
         path = run_dir / "sample.txt"
         path.write_text(self.sample(params, None, key, self.config.sample) + "\n", encoding="utf-8")
         return [path]
-
-
-@partial(jax.jit, static_argnums=0)
-def _nats(
-    model: CharModel, params: PyTree, carry: PyTree, ids: jax.Array, size: int
-) -> tuple[PyTree, jax.Array]:
-    """What the first `size` characters after the first one of ids (T + 1, 1) cost together."""
-    carry, logits = read(model, params, ids[:-1], carry)
-    nats = optax.softmax_cross_entropy_with_integer_labels(logits, ids[1:])[:, 0]
-    return carry, jnp.where(jnp.arange(len(nats)) < size, nats, 0).sum()

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import abc
-from functools import cached_property
+import math
+from functools import cached_property, partial
 from typing import TYPE_CHECKING, Any, cast
 
 import jax
@@ -23,12 +24,14 @@ if TYPE_CHECKING:
 
 CHUNK = 512  # symbols that one dispatch of the evaluation reads
 
+Floats = npt.NDArray[np.float64]
+
 
 class LanguageModel(Task):
     """Predict the next symbol of a text, with the state carried from window to window.
 
-    Its `config` has `data.window`; its `model` takes ids (T, B) and the state before them to the state after them
-    and the logits (T, B, symbols) of those that follow.
+    Its `config` has `data.window` and `data.dynamic_rate`; its `model` takes ids (T, B) and the state before them
+    to the state after them and the logits (T, B, symbols) of those that follow.
     """
 
     higher_is_better = False
@@ -87,11 +90,69 @@ class LanguageModel(Task):
         carry, logits = read(self.model, params, batch["inputs"], carry, **training)
         return optax.softmax_cross_entropy_with_integer_labels(logits, batch["targets"]).mean(), carry
 
-    def chunks(self, part: range) -> Iterator[tuple[npt.NDArray[np.int32], int]]:
-        """The text before and in each chunk of a part, ids (CHUNK + 1, 1), and how many of them are scored."""
-        for start in part[::CHUNK]:
-            size = min(CHUNK, part.stop - start)
-            yield np.pad(self.ids[start - 1 : start + size], (0, CHUNK - size))[:, None], size
+    def chunks(self, part: range, most: int = CHUNK) -> Iterator[tuple[npt.NDArray[np.int32], int]]:
+        """The text before and in each chunk of a part, ids (most + 1, 1), and how many of them are scored."""
+        for start in part[::most]:
+            size = min(most, part.stop - start)
+            yield np.pad(self.ids[start - 1 : start + size], (0, most - size))[:, None], size
+
+    def bits(self, params: PyTree, part: range) -> Floats:
+        """The bits (N,) that each symbol of a part of the text takes."""
+        carry, found = self.blank(1), []
+        for ids, size in self.chunks(part):
+            carry, nats = _nats(self.model, params, carry, ids)
+            found.append(np.asarray(nats, np.float64)[:size])
+        return np.concatenate(found) / math.log(2)
+
+    def dynamic_bits(self, params: PyTree, part: range) -> Floats:
+        """The bits (N,) that each symbol of a part takes if the model goes on learning while it reads.
+
+        After each window of `data.window` symbols, which has been scored by then, the parameters θ take a step
+        along its gradient g, the mean over the window, with v the running mean of g² without its bias:
+
+            θ ← θ − data.dynamic_rate · g / (√v + 1e-4)
+
+        So each symbol is predicted from what stands before it alone, as in `bits`. The parameters that are
+        given do not change.
+
+        References: Krause et al. 2018, "Dynamic evaluation of neural sequence models" (arXiv:1709.07432), who
+          take the mean of g² from the training text, and pull θ back to where it was.
+        """
+        data, found = self.config.data, []
+        step = _optimizer(data.dynamic_rate)
+        memory = (params, step.init(params), self.blank(1))
+        for ids, size in self.chunks(part, data.window):
+            memory, nats = _learn(self.model, data.dynamic_rate, memory, ids, size)
+            found.append(np.asarray(nats, np.float64)[:size])
+        return np.concatenate(found) / math.log(2)
+
+
+def _optimizer(rate: float) -> optax.GradientTransformation:
+    """Steps along a gradient divided by its usual size."""
+    return optax.adam(rate, b1=0.0, b2=0.999, eps=1e-4)
+
+
+@partial(jax.jit, static_argnums=0)
+def _nats(model: Any, params: PyTree, carry: PyTree, ids: jax.Array) -> tuple[PyTree, jax.Array]:
+    """What each (T,) of ids (T + 1, 1) but the first costs."""
+    carry, logits = read(model, params, ids[:-1], carry)
+    return carry, optax.softmax_cross_entropy_with_integer_labels(logits, ids[1:])[:, 0]
+
+
+@partial(jax.jit, static_argnums=(0, 1))
+def _learn(
+    model: Any, rate: float, memory: tuple[PyTree, PyTree, PyTree], ids: jax.Array, size: int
+) -> tuple[tuple[PyTree, PyTree, PyTree], jax.Array]:
+    """What each (T,) of ids (T + 1, 1) but the first costs, and parameters that have learned from the first `size`."""
+    params, state, carry = memory
+
+    def mean(params: PyTree) -> tuple[jax.Array, tuple[PyTree, jax.Array]]:
+        after, nats = _nats(model, params, carry, ids)
+        return jnp.where(jnp.arange(len(nats)) < size, nats, 0).sum() / size, (after, nats)
+
+    gradient, (carry, nats) = jax.grad(mean, has_aux=True)(params)
+    change, state = _optimizer(rate).update(gradient, state)
+    return (optax.apply_updates(params, change), state, carry), nats
 
 
 def read(

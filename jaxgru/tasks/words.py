@@ -2,16 +2,14 @@
 
 from __future__ import annotations
 
-import math
 from dataclasses import dataclass
-from functools import cached_property, partial
+from functools import cached_property
 from typing import TYPE_CHECKING, Any, Self
 
 import jax
 import jax.numpy as jnp
 import numpy as np
 import numpy.typing as npt
-import optax
 
 from jaxgru import decode
 from jaxgru.data import DataError
@@ -19,7 +17,7 @@ from jaxgru.data import text as texts
 from jaxgru.data.vocabulary import Words as Numbers
 from jaxgru.data.wordtext import END, UNKNOWN, Lines, Prose, WordText, frequent
 from jaxgru.tasks import surprise
-from jaxgru.tasks.language import LanguageModel, read
+from jaxgru.tasks.language import LanguageModel
 from jaxgru.tasks.ngram import KneserNey
 from jaxgru.tasks.options import check_shares, keep_path
 from jaxgru.tasks.wordmodel import Model, WordModel
@@ -62,6 +60,12 @@ class Data:
     )
     test: float = option(0.1, "the last part of a single text, scored once at the end", above=0, below=1)
     window: int = option(35, "words a step sees of each stream, and learns through", at_least=1)
+    dynamic_rate: float = option(
+        0.0,
+        "the rate at which a second score goes on learning as it reads; 0: no such score",
+        at_least=0,
+        below=1,
+    )
 
     def __post_init__(self) -> None:
         """Keep the path whole, for a run is opened from anywhere; refuse parts that leave nothing to train on."""
@@ -168,17 +172,13 @@ class Words(LanguageModel):
             **{f"unknown_{name}": int(unknown[part.start : part.stop].sum()) for name, part in parts.items()},
         }
 
-    def bits(self, params: PyTree, part: range) -> Floats:
-        """The bits (N,) that each word of a part of the text takes."""
-        carry, found = self.blank(1), []
-        for ids, size in self.chunks(part):
-            carry, nats = _nats(self.model, params, carry, ids)
-            found.append(np.asarray(nats, np.float64)[:size])
-        return np.concatenate(found) / math.log(2)
-
     def evaluate(self, params: PyTree, split: Split) -> dict[str, float]:
-        """The perplexity of a split."""
-        return {METRIC: perplexity(self.bits(params, getattr(self.split, split)))}
+        """The perplexity of a split, and that of dynamic evaluation if there is a rate for it."""
+        part: range = getattr(self.split, split)
+        scores = {METRIC: perplexity(self.bits(params, part))}
+        if self.config.data.dynamic_rate:
+            scores[f"dynamic_{METRIC}"] = perplexity(self.dynamic_bits(params, part))
+        return scores
 
     def ngram(self, order: int) -> KneserNey:
         """What was counted in the training split, with the discount that the validation split chose."""
@@ -235,10 +235,3 @@ class Words(LanguageModel):
 def perplexity(bits: Floats) -> float:
     """Two to the power of the mean, as long as a float holds it."""
     return float(2 ** min(bits.mean(), 1023.0))
-
-
-@partial(jax.jit, static_argnums=0)
-def _nats(model: WordModel, params: PyTree, carry: PyTree, ids: jax.Array) -> tuple[PyTree, jax.Array]:
-    """What each (T,) of ids (T + 1, 1) but the first costs."""
-    carry, logits = read(model, params, ids[:-1], carry)
-    return carry, optax.softmax_cross_entropy_with_integer_labels(logits, ids[1:])[:, 0]

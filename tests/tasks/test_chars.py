@@ -11,7 +11,7 @@ import pytest
 from jaxgru import decode
 from jaxgru.data.text import language_reference
 from jaxgru.data.vocabulary import Characters
-from jaxgru.tasks import chars, find
+from jaxgru.tasks import find, language
 from jaxgru.tasks.chars import METRIC, Chars
 from jaxgru.tasks.language import CHUNK
 from jaxgru.training.config import Config, TrainConfig
@@ -131,9 +131,9 @@ def test_a_model_that_knows_nothing_pays_for_every_character_alike(task, params)
 
 def test_scoring_compiles_once_for_all_splits(task, params):
     task.evaluate(params, "validation")
-    before = chars._nats._cache_size()
+    before = language._nats._cache_size()
     task.evaluate(params, "test")
-    assert chars._nats._cache_size() == before
+    assert language._nats._cache_size() == before
 
 
 def test_unknown_characters_are_scored_as_the_symbol_they_are(tmp_path):
@@ -333,7 +333,7 @@ class TestRefusals:
 
 
 def test_at_any_temperature_the_unknown_character_is_never_drawn(task, params):
-    options = chars.Sample(temperature=1e38, top_p=1.0, length=200)
+    options = Chars.Sample(temperature=1e38, top_p=1.0, length=200)
     assert "\N{REPLACEMENT CHARACTER}" not in task.sample(params, None, jax.random.key(0), options)
 
 

@@ -16,7 +16,7 @@ import pytest
 from jaxgru.cli import main
 from jaxgru.data.text import language_reference
 from jaxgru.data.wordtext import END
-from jaxgru.tasks import find, surprise, words
+from jaxgru.tasks import find, language, surprise, words
 from jaxgru.tasks.language import CHUNK
 from jaxgru.tasks.wordmodel import Model, WordModel, network
 from jaxgru.tasks.words import METRIC, Words
@@ -200,9 +200,9 @@ class TestScore:
 
     def test_scoring_compiles_once_for_all_splits(self, task: Words, params: Any) -> None:
         task.evaluate(params, "validation")
-        before = words._nats._cache_size()
+        before = language._nats._cache_size()
         task.evaluate(params, "test")
-        assert words._nats._cache_size() == before
+        assert language._nats._cache_size() == before
 
     def test_unknown_words_are_scored_as_the_symbol_they_are(self, tmp_path: Path) -> None:
         path = tmp_path / "text.txt"
