@@ -12,7 +12,8 @@ import numpy as np
 
 from jaxgru.data.labelled import short
 from jaxgru.tasks import dependencies
-from jaxgru.tasks.dependencies import LONGEST, NETWORKS, Batch, Dependencies, Model, random_of
+from jaxgru.tasks.dependencies import LONGEST, Batch, Dependencies, Model, random_of
+from jaxgru.tasks.pair import NETWORKS
 from jaxgru.tasks.pictures import new_figure, save
 from jaxgru.training.config import option
 from jaxgru.training.errors import UserError
@@ -55,7 +56,8 @@ class Adding(Dependencies):
     name = "adding"
     metric = "mse"
     rival = "rnn_mse"
-    title = "mean squared error"
+    title = told = "mean squared error"
+    telling = "mse"
     inputs, outputs, last = 2, 1, True
     idle = "always_one"
     Data, Model, Sample = Data, Model, Sample

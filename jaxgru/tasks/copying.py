@@ -14,7 +14,8 @@ import optax
 
 from jaxgru.data.labelled import short
 from jaxgru.tasks import dependencies
-from jaxgru.tasks.dependencies import LONGEST, NETWORKS, Batch, Dependencies, Model, random_of
+from jaxgru.tasks.dependencies import LONGEST, Batch, Dependencies, Model, random_of
+from jaxgru.tasks.pair import NETWORKS
 from jaxgru.tasks.pictures import new_figure, save
 from jaxgru.training.config import option
 from jaxgru.training.errors import UserError
@@ -63,6 +64,7 @@ class Copy(Dependencies):
     metric = "nats_per_step"
     rival = "rnn_nats_per_step"
     title = "nats per step"
+    telling, told = "recall", "share of the symbols that are said rightly"
     inputs, outputs, last = SYMBOLS + 2, SYMBOLS + 1, False
     idle = "memoryless"
     Data, Model, Sample = Data, Model, Sample

@@ -4,12 +4,10 @@ from __future__ import annotations
 
 import abc
 import hashlib
-import math
 from dataclasses import dataclass
 from functools import cached_property
 from typing import TYPE_CHECKING, Any, ClassVar, cast
 
-import flax.linen as nn
 import jax
 import jax.numpy as jnp
 import numpy as np
@@ -17,8 +15,8 @@ import numpy as np
 from jaxgru.cells.gru import GRU
 from jaxgru.cells.initializers import Chrono
 from jaxgru.cells.rnn import RNN
-from jaxgru.recurrence.scan import scan
-from jaxgru.tasks.learning import curve, draw_learning, verdict
+from jaxgru.tasks.learning import curve, draw_learning, far, verdict
+from jaxgru.tasks.pair import NETWORKS, Pair, equal_size
 from jaxgru.training.config import LARGEST, Config, option
 from jaxgru.training.metrics import Metrics
 from jaxgru.training.task import PyTree, Split, Task
@@ -27,10 +25,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
     from pathlib import Path
 
-    from jaxgru.cells.base import Cell
-
-NETWORKS = {"gru": "GRU", "rnn": "tanh RNN"}  # by their names among the parameters
-STREAMS = {"train": 0, "validation": 1, "test": 2}
+STREAMS = {"train": 0, "validation": 1, "test": 2, "reach": 3}
 STEPS = 250_000  # that one dispatch of the evaluation reads, of all its sequences together
 LONGEST = 100_000
 
@@ -82,60 +77,6 @@ class Model:
             raise ValueError(f"chrono should be 0, or 3 or more, got {self.chrono}")
 
 
-class Reader(nn.Module):
-    """A cell and a dense layer on its outputs, or on the last one.
-
-    Args:
-      cell: the recurrence.
-      outputs: O, how many numbers are read from an output.
-      last: whether only the last output is read.
-    """
-
-    cell: Cell
-    outputs: int
-    last: bool
-
-    @nn.compact
-    def __call__(self, xs: jax.Array) -> jax.Array:
-        """Take inputs (T, B, I) to numbers (T, B, O), or (B, O) of the last step."""
-        _, ys = scan(self.cell, self.param("cell", self.cell.init), xs)
-        return nn.Dense(self.outputs)(ys[-1] if self.last else ys)
-
-
-class Pair(nn.Module):
-    """Two networks that read the same, and share nothing.
-
-    Args:
-      cells: the recurrence of each of `NETWORKS`.
-      outputs: how many numbers each says.
-      last: whether they speak only at the end.
-    """
-
-    cells: tuple[Cell, ...]
-    outputs: int
-    last: bool
-
-    @nn.compact
-    def __call__(self, xs: jax.Array) -> dict[str, jax.Array]:
-        """Take inputs (T, B, I) to what each network says of them."""
-        return {
-            name: Reader(cell, self.outputs, self.last, name=name)(xs)
-            for name, cell in zip(NETWORKS, self.cells, strict=True)
-        }
-
-
-def equal_size(inputs: int, outputs: int, hidden_size: int) -> int:
-    """The units of a tanh RNN that has, with its dense layer, about as many parameters as a GRU with its own.
-
-    Example:
-      >>> equal_size(2, 1, 64)
-      112
-    """
-    parameters = 3 * hidden_size * (inputs + hidden_size + 2) + (hidden_size + 1) * outputs
-    rest = inputs + 2 + outputs  # R units have R (R + rest) + outputs parameters
-    return max(round((math.sqrt(rest**2 + 4 * (parameters - outputs)) - rest) / 2), 1)
-
-
 def generator(seed: int, stream: str, index: int) -> np.random.Generator:
     """The random numbers of a step's batch, or of a piece of a split: no two of them share any.
 
@@ -164,6 +105,7 @@ class Dependencies(Task):
       last: whether it speaks only at the end.
       idle: what does nothing, and scores `level`.
       title: what the score is.
+      telling, told: the score that tells most at other T, and what it is.
     """
 
     higher_is_better = False
@@ -173,6 +115,8 @@ class Dependencies(Task):
     last: ClassVar[bool]
     idle: ClassVar[str]
     title: ClassVar[str]
+    telling: ClassVar[str]
+    told: ClassVar[str]
     rival: ClassVar[str]
 
     def __init__(self, config: Config) -> None:
@@ -231,7 +175,7 @@ class Dependencies(Task):
     def pieces(self, split: Split) -> Iterator[Batch]:
         """The sequences of a split, a few at a time."""
         count, length = getattr(self.config.data, split), self.config.data.length
-        most = min(max(STEPS // length, 1), 250)
+        most = piece(length)
         for index, start in enumerate(range(0, count, most)):
             yield self.draw(generator(0, split, index), length, min(most, count - start))
 
@@ -255,11 +199,23 @@ class Dependencies(Task):
         totals: dict[str, float] = {}
         for batch in self.pieces(split):
             share = batch["inputs"].shape[1] / getattr(self.config.data, split)
-            for network, scores in jax.device_get(self._score(params, batch)).items():
-                for name, score in scores.items():
-                    of = name if network == "gru" else f"{network}_{name}"
-                    totals[of] = totals.get(of, 0.0) + float(score) * share
+            for name, score in self.score(params, batch).items():
+                totals[name] = totals.get(name, 0.0) + score * share
         return totals
+
+    def score(self, params: PyTree, batch: Batch) -> dict[str, float]:
+        """The scores of both on some sequences."""
+        found = jax.device_get(self._score(params, batch))
+        names = {"gru": "", "rnn": "rnn_"}
+        return {
+            names[network] + name: float(score) for network in found for name, score in found[network].items()
+        }
+
+    def reach(self, params: PyTree) -> dict[int, dict[str, float]]:
+        """The scores of both on sequences of other T, from a quarter of what they have learned to four times it."""
+        length = self.config.data.length
+        lengths = [T for T in (length // 4, length // 2, length, 2 * length, 4 * length) if 2 <= T <= LONGEST]
+        return {T: self.score(params, self.draw(generator(0, "reach", T), T, piece(T))) for T in lengths}
 
     def baseline(self) -> dict[str, float]:
         """What doing nothing scores; the tanh RNN, which is the baseline, is scored at the end."""
@@ -282,10 +238,15 @@ class Dependencies(Task):
         curves = {name: curve(rows, f"validation_{key}") for name, key in keys.items()}
         idle = self.idle.replace("_", " ")
         tested = {name: scores[key] for name, key in keys.items()} | {idle: self.level("test")}
-        text = verdict(f"{self.title}, on the test split", tested, curves)
-        samples = self.sample(params, None, key, self.config.sample)
+        told = {NETWORKS["gru"]: self.telling, NETWORKS["rnn"]: f"rnn_{self.telling}"}
+        reached = self.reach(params)
+        parts = (
+            verdict(f"{self.title}, on the test split", tested, curves),
+            far(self.told, {name: {T: reached[T][key] for T in reached} for name, key in told.items()}),
+            self.sample(params, None, key, self.config.sample),
+        )
         report, learning = run_dir / "report.txt", run_dir / "learning.png"
-        report.write_text(f"{text}\n\n{samples}\n", encoding="utf-8")
+        report.write_text("\n\n".join(parts) + "\n", encoding="utf-8")
         level = idle, self.level("validation")
         draw_learning(learning, curves, f"{self.title}, validation", level, self.growth())
         return [report, learning, self.draw_answers(params, run_dir)]
@@ -299,6 +260,11 @@ class Dependencies(Task):
     @abc.abstractmethod
     def draw_answers(self, params: PyTree, run_dir: Path) -> Path:
         """Draws what the networks say of the test split."""
+
+
+def piece(length: int) -> int:
+    """How many sequences of a length are read at once."""
+    return min(max(STEPS // length, 1), 250)
 
 
 def random_of(key: jax.Array) -> np.random.Generator:

@@ -42,6 +42,24 @@ def verdict(title: str, scores: Mapping[str, float], curves: Mapping[str, Curve]
     return "\n".join(lines)
 
 
+def far(title: str, scores: Mapping[str, Mapping[int, float]]) -> str:
+    """A table of what each network scores at several T.
+
+    Example:
+      >>> print(far("error", {"GRU": {100: 0.00123, 400: 0.5}}))
+      error, at other T
+        T         100       400
+        GRU   0.00123       0.5
+    """
+    width = max(map(len, scores))
+    lines = [f"{title}, at other T"]
+    lengths = next(iter(scores.values()))
+    lines.append(f"  {'T':<{width}}" + "".join(f"{length:>10}" for length in lengths))
+    for name, found in scores.items():
+        lines.append(f"  {name:<{width}}" + "".join(f"{f'{score:.3g}':>10}" for score in found.values()))
+    return "\n".join(lines)
+
+
 def draw_learning(
     path: Path,
     curves: Mapping[str, Curve],

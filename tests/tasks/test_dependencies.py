@@ -15,7 +15,8 @@ from jaxgru.cli import main
 from jaxgru.tasks import dependencies, find
 from jaxgru.tasks.adding import Adding
 from jaxgru.tasks.copying import BLANK, DELIMITER, Copy
-from jaxgru.tasks.dependencies import Dependencies, equal_size, generator
+from jaxgru.tasks.dependencies import Dependencies, generator
+from jaxgru.tasks.pair import NETWORKS, equal_size
 from jaxgru.training.config import Config
 from jaxgru.training.configfile import read
 from jaxgru.training.errors import UserError
@@ -116,7 +117,7 @@ class TestData:
         draws = [
             generator(seed, stream, index).integers(0, 2**63, 1000)
             for seed in (0, 1, 2, 2**32 - 1)
-            for stream in ("train", "validation", "test")
+            for stream in dependencies.STREAMS
             for index in (0, 1, 10**8)
         ]
         assert len({*np.concatenate(draws).tolist()}) == 1000 * len(draws)
@@ -198,7 +199,7 @@ class TestModel:
             assert float(trace.grad_norm.max()) > train.clip_norm
             return jax.device_get(state.params["params"])
 
-        plain, names = end("gru", 1), [*dependencies.NETWORKS]
+        plain, names = end("gru", 1), [*NETWORKS]
         for kept, changed in (names, names[::-1]):
             other = end(changed, 30)
             jax.tree.map(np.testing.assert_array_equal, other[kept], plain[kept])
@@ -209,31 +210,19 @@ class TestModel:
 
 
 class TestScores:
-    def test_a_score_is_the_mean_over_the_whole_split(
-        self, adding: Adding, monkeypatch: pytest.MonkeyPatch
-    ) -> None:
-        """Of pieces of 32 and 8 sequences."""
+    def test_always_one_has_a_sixth(self, adding: Adding, monkeypatch: pytest.MonkeyPatch) -> None:
+        """Over all pieces, here of 32 and 8 sequences."""
         monkeypatch.setattr(dependencies, "STEPS", 6 * 32)
-        params = jax.jit(adding.init)(jax.random.key(0))
-        errors: dict[str, list[float]] = {name: [] for name in dependencies.NETWORKS}
-        for batch in adding.pieces("test"):
-            for name, said in adding.say(params, batch).items():
-                errors[name] += ((said[:, 0] - batch["answers"]) ** 2).tolist()
-        scores = adding.evaluate(params, "test")
-        assert scores == {
-            "mse": pytest.approx(np.mean(errors["gru"]), rel=1e-5),
-            "rnn_mse": pytest.approx(np.mean(errors["rnn"]), rel=1e-5),
-        }
-
-    def test_always_one_has_a_sixth(self, adding: Adding) -> None:
         shapes = jax.eval_shape(adding.init, jax.random.key(0))
         idle = jax.tree.map(lambda leaf: jnp.zeros(leaf.shape), shapes)
-        for name in dependencies.NETWORKS:
+        for name in NETWORKS:
             idle["params"][name]["Dense_0"]["bias"] += 1
-        many = Adding(make_config(Adding, data={"test": 20_000}))
-        level = pytest.approx(adding.level("test"), rel=1e-5)
+        sums = np.concatenate([batch["answers"] for batch in adding.pieces("test")])
+        level = pytest.approx(np.mean((sums - 1) ** 2), rel=1e-5)
+        assert len(sums) == 40
         assert adding.evaluate(idle, "test") == {"mse": level, "rnn_mse": level}
-        assert adding.baseline() == {"always_one_mse": adding.level("test")}
+        assert adding.baseline() == {"always_one_mse": level}
+        many = Adding(make_config(Adding, data={"test": 20_000}))
         assert many.level("test") == pytest.approx(1 / 6, abs=0.005)
 
     def test_a_memoryless_model_pays_for_ten_guesses(self, copy: Copy) -> None:
@@ -264,13 +253,14 @@ class TestRun:
         assert summary["baseline"] == summary["also"]["test_rnn_mse"]
 
     def test_the_copy_problem_leaves_its_pictures(self, tmp_path: Path) -> None:
-        summary = run(
-            Copy, tmp_path, make_config(Copy, data={"length": 120, "grow": (), "test": 3}, train={"steps": 2})
-        )
-        assert summary["baseline"] == summary["also"]["test_rnn_nats_per_step"]
-        for name in ("learning.png", "recall.png", "curves.png"):
-            assert (tmp_path / name).read_bytes().startswith(b"\x89PNG")
-        assert "after a pause of T = 120; . is a blank" in (tmp_path / "report.txt").read_text()
+        """Also of a run whose rows are lost."""
+        task = Copy(make_config(Copy, data={"length": 120, "grow": ()}))
+        params = jax.jit(task.init)(jax.random.key(0))
+        written = task.finish(params, tmp_path, jax.random.key(1))
+        assert [path.name for path in written] == ["report.txt", "learning.png", "recall.png"]
+        for path in written[1:]:
+            assert path.read_bytes().startswith(b"\x89PNG")
+        assert "\nafter a pause of T = 120; . is a blank\n" in written[0].read_text()
 
     def test_the_report_has_the_scores(self, finished: Path) -> None:
         summary = json.loads((finished / "summary.json").read_text())
@@ -282,6 +272,14 @@ class TestRun:
         assert rnn.split()[:3] == ["tanh", "RNN", f"{summary['baseline']:.3g}"]
         assert rnn.endswith(f"best on validation {best[0]:.3g}, at step {best[1]}")
         assert idle.split() == ["always", "one", f"{summary['also']['baseline_always_one_mse']:.3g}"]
+
+    def test_the_report_has_the_scores_at_other_lengths(self, finished: Path) -> None:
+        summary = json.loads((finished / "summary.json").read_text())
+        title, lengths, gru, rnn = (finished / "report.txt").read_text().splitlines()[5:9]
+        assert title == "mean squared error, at other T"
+        assert lengths.split() == ["T", "2", "4", "8", "16"]
+        for line, learned in ((gru, summary["test"]), (rnn, summary["baseline"])):
+            assert learned / 3 < float(line.split()[-3]) < 3 * learned
 
     def test_a_resumed_run_ends_in_the_same_bits_and_pictures(self, finished: Path, tmp_path: Path) -> None:
         """From a stop before T grew."""
