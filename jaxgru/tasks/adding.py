@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 import jax
 import jax.numpy as jnp
 import numpy as np
+import numpy.typing as npt
 
 from jaxgru.data.labelled import short
 from jaxgru.tasks import dependencies
@@ -22,6 +23,8 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from jaxgru.training.task import PyTree, Split
+
+Numbers = npt.NDArray[np.float32]
 
 EXAMPLE = '"0.3 0.5* 0.1 0.9*"'
 
@@ -39,7 +42,12 @@ class Sample:
 
     numbers: str = option("", f"numbers from 0 to 1, two of them marked: {EXAMPLE}; empty: drawn ones")
     count: int = option(6, "how many are drawn", at_least=1, at_most=1000)
-    length: int = option(0, "how long these are; 0: data.length", at_least=0, at_most=LONGEST)
+    length: int = option(
+        0,
+        "T, up to which drawn numbers are put between the marks; 0: data.length",
+        at_least=0,
+        at_most=LONGEST,
+    )
 
 
 class Adding(Dependencies):
@@ -90,13 +98,13 @@ class Adding(Dependencies):
     def sample(self, params: PyTree, prompt: str | None, key: jax.Array, options: Any) -> str:
         """The marked numbers, where they stand, their sum, and what each network says it is."""
         text = options.numbers if prompt is None else prompt
+        random, length = random_of(key), options.length or self.config.data.length
         if prompt is not None or text:
-            batch = parse(text)
+            batch = stretch(parse(text), length, random)
+        elif length < 2:
+            raise UserError(f"sample.length should be 0, or 2 or more, got {length}")
         else:
-            length = options.length or self.config.data.length
-            if length < 2:
-                raise UserError(f"sample.length should be 0, or 2 or more, got {length}")
-            batch = self.draw(random_of(key), length, options.count)
+            batch = self.draw(random, length, options.count)
         said = self.say(params, batch)
         lines = [f"of {len(batch['inputs'])} numbers two are marked"]
         for row, answer in enumerate(batch["answers"].tolist()):
@@ -122,12 +130,27 @@ class Adding(Dependencies):
         return run_dir / "sums.png"
 
 
-def parse(text: str) -> Batch:
-    """One sequence out of numbers with two marks.
+def stretch(inputs: Numbers, length: int, random: np.random.Generator) -> Batch:
+    """One sequence of numbers and marks (N, 2), with drawn numbers between the marks up to a length.
 
     Example:
-      >>> parse("0.25 0.5* 0.125 0.25*")["answers"]
-      array([0.75], dtype=float32)
+      >>> batch = stretch(parse("0.25* 0.125 0.5*"), 100, np.random.default_rng(0))
+      >>> np.flatnonzero(batch["inputs"][:, 0, 1]), batch["answers"]
+      (array([ 0, 99]), array([0.75], dtype=float32))
+    """
+    after = int(inputs[:, 1].argmax()) + 1
+    more = np.zeros((max(length - len(inputs), 0), 2), np.float32)
+    more[:, 0] = random.random(len(more), np.float32)
+    whole = np.concatenate([inputs[:after], more, inputs[after:]])[:, None]
+    return {"inputs": whole, "answers": whole.prod(2).sum(0)}
+
+
+def parse(text: str) -> Numbers:
+    """Numbers, two of them with marks, as (N, 2).
+
+    Example:
+      >>> parse("0.25 0.5* 0.25*").tolist()
+      [[0.25, 0.0], [0.5, 1.0], [0.25, 1.0]]
     """
     words = text.split()
     if len(words) > LONGEST:
@@ -136,8 +159,7 @@ def parse(text: str) -> Batch:
     marks = [word.endswith("*") for word in words]
     if sum(marks) != 2:
         raise UserError(f"two numbers should be marked, such as in {EXAMPLE}, and {sum(marks)} are")
-    inputs = np.array([numbers, marks], np.float32).T[:, None]
-    return {"inputs": inputs, "answers": inputs.prod(2).sum(0)}
+    return np.array([numbers, marks], np.float32).T
 
 
 def number(word: str) -> float:

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 import jax
 import jax.numpy as jnp
 import numpy as np
+import numpy.typing as npt
 import optax
 
 from jaxgru.data.labelled import short
@@ -24,6 +25,8 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from jaxgru.training.task import PyTree, Split
+
+Ints = npt.NDArray[np.int32]
 
 SYMBOLS, MEMORY = 8, 10  # how many there are, and how many are to be remembered
 BLANK, DELIMITER = SYMBOLS, SYMBOLS + 1
@@ -140,7 +143,7 @@ class Copy(Dependencies):
         return run_dir / "recall.png"
 
 
-def sequences(symbols: np.ndarray[Any, np.dtype[np.int32]], length: int) -> Batch:
+def sequences(symbols: Ints, length: int) -> Batch:
     """What is read where symbols (10, B) are to be remembered over T.
 
     Example:
@@ -153,7 +156,7 @@ def sequences(symbols: np.ndarray[Any, np.dtype[np.int32]], length: int) -> Batc
     return {"inputs": inputs, "answers": symbols}
 
 
-def parse(text: str) -> np.ndarray[Any, np.dtype[np.int32]]:
+def parse(text: str) -> Ints:
     """The symbols (10, 1) in ten digits, with or without spaces."""
     digits = "".join(text.split())
     if not re.fullmatch(f"[0-{SYMBOLS - 1}]{{{MEMORY}}}", digits):
@@ -161,7 +164,7 @@ def parse(text: str) -> np.ndarray[Any, np.dtype[np.int32]]:
     return np.array([*map(int, digits)], np.int32)[:, None]
 
 
-def spell(symbols: np.ndarray[Any, np.dtype[Any]]) -> str:
+def spell(symbols: npt.NDArray[np.integer]) -> str:
     """Symbols with a space between.
 
     Example:

@@ -319,6 +319,7 @@ class TestSample:
             *f"GRU {said['gru'][0, 0]:.4f} tanh RNN {said['rnn'][0, 0]:.4f}".split(),
         ]
         assert opened.sample(numbers=ADDITION) == f"{head}\n{line}"
+        assert "0.5000 at step 2    + 0.2500 at step 10   = 0.7500" in opened.sample(ADDITION, length=10)
 
     def test_it_shows_what_is_recalled(self, copy: Copy) -> None:
         """With a model that always says 3, of which the symbols hold two."""
