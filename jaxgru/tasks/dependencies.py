@@ -212,9 +212,12 @@ class Dependencies(Task):
         }
 
     def reach(self, params: PyTree) -> dict[int, dict[str, float]]:
-        """The scores of both on sequences of other T, from a quarter of what they have learned to four times it."""
+        """The scores of both for a quarter of the T that they have learned to four times it, and close beside it.
+
+        A network that counts steps is right at its own T only, one that remembers at others, too.
+        """
         length = self.config.data.length
-        lengths = [T for T in (length // 4, length // 2, length, 2 * length, 4 * length) if 2 <= T <= LONGEST]
+        lengths = [T for T in (length // 4, length - 1, length, length + 1, 4 * length) if 2 <= T <= LONGEST]
         return {T: self.score(params, self.draw(generator(0, "reach", T), T, piece(T))) for T in lengths}
 
     def baseline(self) -> dict[str, float]:

@@ -47,12 +47,12 @@ def far(title: str, scores: Mapping[str, Mapping[int, float]]) -> str:
 
     Example:
       >>> print(far("error", {"GRU": {100: 0.00123, 400: 0.5}}))
-      error, at other T
+      error, by T
         T         100       400
         GRU   0.00123       0.5
     """
     width = max(map(len, scores))
-    lines = [f"{title}, at other T"]
+    lines = [f"{title}, by T"]
     lengths = next(iter(scores.values()))
     lines.append(f"  {'T':<{width}}" + "".join(f"{length:>10}" for length in lengths))
     for name, found in scores.items():
