@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import abc
 import hashlib
+import math
 from dataclasses import dataclass
 from functools import cached_property
 from typing import TYPE_CHECKING, Any, ClassVar, cast
@@ -44,7 +45,7 @@ class Data:
         0.5, "the share of the steps that the shorter T have, in equal parts", above=0, below=1
     )
     validation: int = option(1000, "sequences that choose the checkpoint", at_least=1, at_most=1_000_000)
-    test: int = option(2000, "sequences that are scored once at the end", at_least=1, at_most=1_000_000)
+    test: int = option(5000, "sequences that are scored once at the end", at_least=1, at_most=1_000_000)
 
     def __post_init__(self) -> None:
         """Refuse lengths that do not grow."""
@@ -146,12 +147,20 @@ class Dependencies(Task):
     def level(self, split: Split) -> float:
         """What whoever remembers nothing scores on a split."""
 
+    @cached_property
+    def growth(self) -> dict[int, int]:
+        """The steps from which on T is another one, and which."""
+        data, count = self.config.data, len(self.config.data.grow)
+        steps = self.config.train.steps * data.grow_share if count else 0
+        starts: dict[int, int] = {}
+        for i, T in enumerate([*data.grow, data.length]):
+            if T not in starts.values():  # else it goes on, for lengths never fall
+                starts[math.ceil(steps * i / max(count, 1))] = T
+        return starts
+
     def length(self, step: int) -> int:
         """T of a step."""
-        data = self.config.data
-        parts = self.config.train.steps * data.grow_share
-        stage = int(step * len(data.grow) / parts)
-        return data.grow[stage] if stage < len(data.grow) else data.length
+        return self.growth[max(start for start in self.growth if start <= step)]
 
     def batch(self, step: int) -> Batch:
         """Sequences that no other step has, all of one T."""
@@ -251,14 +260,8 @@ class Dependencies(Task):
         report, learning = run_dir / "report.txt", run_dir / "learning.png"
         report.write_text("\n\n".join(parts) + "\n", encoding="utf-8")
         level = idle, self.level("validation")
-        draw_learning(learning, curves, f"{self.title}, validation", level, self.growth())
+        draw_learning(learning, curves, f"{self.title}, validation", level, self.growth)
         return [report, learning, self.draw_answers(params, run_dir)]
-
-    def growth(self) -> list[tuple[int, int]]:
-        """The steps at which T changes, and to what."""
-        lengths = [self.length(step) for step in range(self.config.train.steps)]
-        before = [None, *lengths[:-1]]
-        return [(i, to) for i, (was, to) in enumerate(zip(before, lengths, strict=True)) if was != to]
 
     @abc.abstractmethod
     def draw_answers(self, params: PyTree, run_dir: Path) -> Path:

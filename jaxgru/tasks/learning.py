@@ -65,7 +65,7 @@ def draw_learning(
     curves: Mapping[str, Curve],
     title: str,
     idle: tuple[str, float],
-    growth: Sequence[tuple[int, int]],
+    growth: Mapping[int, int],
 ) -> None:
     """Draws the curves on a logarithmic axis, the score of doing nothing, and where T grew.
 
@@ -74,7 +74,7 @@ def draw_learning(
       curves: the validation scores of each network by its name.
       title: what the scores are.
       idle: what doing nothing is called, and what it scores.
-      growth: the steps at which T changed, and to what.
+      growth: T by the steps from which on it was that.
     """
     figure = new_figure(7.5, 4.6, "constrained")
     axes = figure.subplots()
@@ -82,7 +82,7 @@ def draw_learning(
     axes.axhline(level, color="0.4", linestyle="--", linewidth=1, label=name)
     for (network, points), style in zip(curves.items(), STYLES, strict=True):
         axes.plot([step for step, _ in points], [score for _, score in points], label=network, **style)
-    for step, length in growth:
+    for step, length in growth.items():
         axes.axvline(step, color="0.7", linewidth=0.8, linestyle=":")
         where = axes.get_xaxis_transform()
         axes.text(

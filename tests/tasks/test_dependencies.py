@@ -151,7 +151,7 @@ class TestData:
     def test_lengths_grow_in_equal_parts(self, adding: Adding) -> None:
         lengths = [len(adding.batch(step)["inputs"]) for step in range(60)]
         assert lengths == [2] * 15 + [4] * 15 + [6] * 30
-        assert adding.growth() == [(0, 2), (15, 4), (30, 6)]
+        assert adding.growth == {0: 2, 15: 4, 30: 6}
         whole = Adding(make_config(Adding, data={"grow": ()}))
         assert [whole.length(step) for step in (0, 59)] == [6, 6]
         uneven = Adding(make_config(Adding, data={"grow": (2, 2, 4), "grow_share": 0.3}))
@@ -392,4 +392,4 @@ class TestConfigs:
         task = find(config.task)(config)
         assert isinstance(task, Dependencies)
         assert task.length(config.train.steps - 1) == config.data.length
-        assert task.growth()[-1][1] == int(path.stem.split("-")[1])
+        assert max(task.growth.values()) == int(path.stem.split("-")[1])
