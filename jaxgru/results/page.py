@@ -235,9 +235,13 @@ def number(value: float, like: float | None = None, sign: str = "") -> str:
     Example:
       >>> number(0.971), number(37.8691), number(0.25, like=37.8691), number(1125.05, sign="+")
       ('0.9710', '37.87', '0.25', '+1125')
+      >>> number(0.000046), number(0)
+      ('0.000046', '0.0000')
     """
     size = abs(value if like is None else like)
     digits = 4 if size < 10 else 2 if size < 1000 else 0
+    if 0 < size < 0.01:
+        digits = 6
     return f"{value:{sign}.{digits}f}"
 
 

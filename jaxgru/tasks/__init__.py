@@ -12,8 +12,10 @@ if TYPE_CHECKING:
     from jaxgru.training.task import Task
 
 TASKS = {
+    "adding": "jaxgru.tasks.adding:Adding",
     "chars": "jaxgru.tasks.chars:Chars",
     "classify": "jaxgru.tasks.classify:Classify",
+    "copy": "jaxgru.tasks.copying:Copy",
     "translate": "jaxgru.tasks.translate:Translate",
     "words": "jaxgru.tasks.words:Words",
 }

@@ -28,11 +28,11 @@ def locate(config: str) -> Path:
         return Path(config)
     package = Path(__file__).parents[1]
     folder = next(f for f in (package / "configs", package.parent / "configs") if f.is_dir())
-    known = sorted(path.stem for path in folder.glob("*.toml"))
+    known = {path.stem: path for path in (*folder.glob("*.toml"), *folder.glob("long/*.toml"))}
     if config not in known:
-        near = difflib.get_close_matches(config, known, n=1) or known
+        near = difflib.get_close_matches(config, known, n=1) or sorted(known)
         raise UserError(f"no config is named {config}; did you mean {near[0]}? A file's name ends in .toml")
-    return folder / f"{config}.toml"
+    return known[config]
 
 
 def read(path: Path, overrides: Iterable[str], find: Callable[[str], type[Task]]) -> Config:

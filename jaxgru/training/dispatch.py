@@ -38,7 +38,7 @@ class Dispatcher:
     def __init__(self, task: Task, config: Config) -> None:
         self.task, self.config = task, config
         self.placed = placement(task, config, state_shapes(task, config.train, config.seed))
-        self.train_steps = make_train_steps(task.loss, config.train, config.seed, self.placed)
+        self.train_steps = make_train_steps(task.loss, config.train, config.seed, self.placed, task.apart)
         run, train = config.run, config.train
         self.capacity = min(
             train.steps_per_call, run.log_every, run.evaluate_every, run.save_every, train.steps

@@ -16,6 +16,7 @@ LINE_EVERY = 5.0  # seconds between two plain lines of progress
 RECENT = 100  # dispatches whose speed counts,
 UNUSUAL = 8  # but for those that took so many times as long as most, because they compiled or scored
 LINES_SHOWN = 40  # of a text that a run left
+SMALL = 1e-3  # a score below it has too few decimals to be read
 HUGE = 1e6  # a score or loss from here on is that of a run that went wrong, mostly
 
 
@@ -109,12 +110,14 @@ def words(name: str) -> str:
 
 
 def number(score: float, decimals: int = 4) -> str:
-    """A score as people read it, with an exponent where it has lost all measure.
+    """A score as people read it: with an exponent where it has lost all measure, and never rounded to nothing.
 
     Example:
-      >>> number(117.25), number(2.0**1023)
-      ('117.2500', '8.988e+307')
+      >>> number(117.25), number(2.0**1023), number(0.000046)
+      ('117.2500', '8.988e+307', '4.6e-05')
     """
+    if 0 < abs(score) < SMALL:
+        return f"{score:.3g}"
     return f"{score:.4g}" if abs(score) >= HUGE else f"{score:.{decimals}f}"
 
 

@@ -121,7 +121,7 @@ def finish(
         raise RunError(f"{run.path} holds no checkpoint that is whole")
     state, params = found[0].state, found[0].state.params
     scores = {split: task.evaluate(params, split) for split in ("test", "validation")}
-    scores["baseline"] = baseline
+    scores["baseline"] = baseline | ({task.metric: scores["test"][task.rival]} if task.rival else {})
     key = jax.random.fold_in(jax.random.key(config.seed), FINISH)
     written = task.finish(params, run.path, key)
     summary = {

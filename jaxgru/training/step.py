@@ -10,7 +10,7 @@ import jax.numpy as jnp
 import optax
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Mapping
 
     from jaxgru.training.config import TrainConfig
     from jaxgru.training.mesh import Placement
@@ -59,8 +59,16 @@ def make_schedule(train: TrainConfig) -> optax.Schedule:
     return optax.join_schedules([warmup, decay], [train.warmup_steps])
 
 
-def make_optimizer(train: TrainConfig) -> optax.GradientTransformation:
-    """AdamW at a rate of one, after clipping by global norm; the step multiplies the schedule in."""
+def make_optimizer(
+    train: TrainConfig, apart: Mapping[str, float] | None = None
+) -> optax.GradientTransformation:
+    """AdamW at a rate of one, after clipping by global norm; the step multiplies the schedule in.
+
+    Args:
+      train: the configuration.
+      apart: the models that share nothing, entries of params["params"], and which part of the rate each has; its
+        gradient is clipped by its own norm. None for one model.
+    """
     clip = optax.clip_by_global_norm(train.clip_norm) if train.clip_norm else optax.identity()
     adamw = optax.adamw(
         learning_rate=1.0,
@@ -69,13 +77,16 @@ def make_optimizer(train: TrainConfig) -> optax.GradientTransformation:
         weight_decay=train.weight_decay,
         mask=lambda params: jax.tree.map(lambda leaf: leaf.ndim > 1, params),
     )
-    return optax.chain(clip, adamw)
+    if apart is None:
+        return optax.chain(clip, adamw)
+    each = {name: optax.chain(clip, adamw, optax.scale(part)) for name, part in apart.items()}
+    return optax.partition(each, {"params": {name: name for name in apart}})
 
 
 def initial_state(task: Task, train: TrainConfig, seed: int) -> TrainState:
     """The state before step 0."""
     params = jax.jit(task.init)(jax.random.fold_in(jax.random.key(seed), INIT))
-    opt_state = make_optimizer(train).init(params)
+    opt_state = make_optimizer(train, task.apart).init(params)
     state = TrainState(jnp.zeros((), jnp.int32), params, opt_state, task.initial_carry())
     # Copies, because a donated buffer must not stand in the state twice; of a dtype that is not weak, because
     # a restored state has none, and both must compile to the same program.
@@ -88,7 +99,11 @@ def state_shapes(task: Task, train: TrainConfig, seed: int) -> TrainState:
 
 
 def make_train_steps(
-    loss: Callable[..., Any], train: TrainConfig, seed: int, placed: Placement | None = None
+    loss: Callable[..., Any],
+    train: TrainConfig,
+    seed: int,
+    placed: Placement | None = None,
+    apart: Mapping[str, float] | None = None,
 ) -> Callable[[TrainState, Any, int], tuple[TrainState, Trace]]:
     """Builds `train_steps(state, batches, count) -> (state, trace)`, jitted once, the state donated.
 
@@ -97,6 +112,7 @@ def make_train_steps(
       train: the configuration.
       seed: step s draws from fold_in(key(seed), s).
       placed: how state and batches lie on several devices; None for one.
+      apart: the task's `apart`.
 
     Returns:
       A function of the state, of a stack of batches (steps_per_call, …) and of how many of them to use. Under
@@ -104,7 +120,7 @@ def make_train_steps(
       state then shows by its step. The count is a loop bound, not a shape: one compiled body serves every
       count, so that the numbers do not depend on how the steps are cut into dispatches.
     """
-    optimizer, schedule = make_optimizer(train), make_schedule(train)
+    optimizer, schedule = make_optimizer(train, apart), make_schedule(train)
 
     def train_step(state: TrainState, batch: Any) -> tuple[TrainState, jax.Array, Trace]:
         key = jax.random.fold_in(jax.random.key(seed), state.step)

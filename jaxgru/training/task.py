@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, Literal, Self
 from jaxgru.training.errors import UserError
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
     from pathlib import Path
 
     import jax
@@ -32,7 +33,11 @@ class Task(abc.ABC):
       Data, Model, Sample: frozen dataclasses of `option` fields, the tables [data], [model] and [sample].
       model: the Flax module.
       batch_axis: which axis of its batches' leaves has batch_size rows; of its carry's leaves the first has.
-      ragged: whether its batches have several shapes, each of which compiles once; they stay on one device.
+      ragged: whether its batches have several shapes, with other numbers of rows; they stay on one device.
+      apart: where several models that share nothing are trained side by side, entries of params["params"]: which
+        part of the learning rate each has. Each has its gradient clipped by its own norm. None elsewhere.
+      rival: the key of what `evaluate` returns that is the baseline's score, where the baseline is one of these
+        models; None elsewhere.
       vocabulary: what `restore` needs besides the config, as JSON can hold it; None if nothing.
     """
 
@@ -45,6 +50,8 @@ class Task(abc.ABC):
     Sample: ClassVar[type]
     batch_axis: ClassVar[int] = 0
     ragged: ClassVar[bool] = False
+    apart: Mapping[str, float] | None = None
+    rival: ClassVar[str | None] = None
     model: Any = None
     vocabulary: Any = None
 
@@ -78,7 +85,7 @@ class Task(abc.ABC):
     def batch(self, step: int) -> PyTree:
         """The batch of NumPy arrays of step 0, 1, …: a pure function of config and step.
 
-        All batches have one shape, or, of a ragged task, one of few.
+        All batches have one shape, or one of few, each of which compiles once.
         """
 
     @abc.abstractmethod

@@ -322,7 +322,7 @@ class TestRefusals:
     def test_a_task_that_is_none(self):
         with pytest.raises(UserError, match=r"^no task is named 'cars'; did you mean chars\?$"):
             find("cars")
-        with pytest.raises(UserError, match=r"^no task is named 'xyz'; the tasks are chars"):
+        with pytest.raises(UserError, match=r"^no task is named 'xyz'; the tasks are adding, chars"):
             find("xyz")
 
     @staticmethod

@@ -73,7 +73,7 @@ def test_the_config_of_a_run_is_kept_resolved(finished):
 
 MISTAKES = {
     ("train", "train.lerning_rate=1"): "unknown key train.lerning_rate; did you mean train.learning_rate?",
-    ("train", "linaer"): "no config is named linaer; did you mean chars? A file's name ends in .toml",
+    ("train", "linaer"): "no config is named linaer; did you mean adding? A file's name ends in .toml",
     ("train", "chars", "music"): "one CONFIG at most, not chars and music; a setting is written key=value",
     ("train", "no.toml"): "no.toml: No such file or directory",
     ("train", "--resum"): "unrecognized arguments: --resum (see python -m jaxgru train --help)",

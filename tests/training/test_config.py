@@ -148,6 +148,7 @@ def test_a_missing_file_is_named(tmp_path):
 def test_a_config_is_found_by_name():
     assert locate("chars").name == "chars.toml"
     assert locate("chars").is_file()
+    assert locate("copy-1000").relative_to(locate("chars").parent).as_posix() == "long/copy-1000.toml"
     assert str(locate("my.toml")) == "my.toml"
     with pytest.raises(UserError) as error:
         locate("chras")

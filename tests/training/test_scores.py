@@ -73,6 +73,11 @@ def test_huge_numbers_are_short() -> None:
     assert [number(x) for x in numbers] == ["1e+06", "1.235e+06", "-2e+09", "8.988e+307", "inf"]
 
 
+def test_small_numbers_keep_three_digits() -> None:
+    numbers = (0.00123456, 0.00069123, -0.00069123, 4.5999e-05, 1e-300)
+    assert [number(x) for x in numbers] == ["0.0012", "0.000691", "-0.000691", "4.6e-05", "1e-300"]
+
+
 def test_what_is_shown_of_a_run_that_went_wrong_is_short(capsys: pytest.CaptureFixture[str]) -> None:
     show = Display(9)
     show.advance(1, 1e30)

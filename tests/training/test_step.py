@@ -94,6 +94,22 @@ def test_vectors_do_not_decay():
     assert float(updates["b"][0]) == 0.0
 
 
+def test_models_apart_are_trained_as_if_alone():
+    """Each is clipped by its own norm, decays by itself, and has its part of the rate."""
+    train = TrainConfig(clip_norm=1.0, weight_decay=0.1)
+    parts, alone = {"a": 1.0, "b": 0.25}, make_optimizer(train)
+    params = {"a": {"w": jnp.ones((2, 2))}, "b": {"w": jnp.full((2, 2), 3.0)}}
+    optimizer = make_optimizer(train, parts)
+    state, states = optimizer.init({"params": params}), {name: alone.init(params[name]) for name in parts}
+    for size in (1.0, 1000.0):
+        grads = {"a": {"w": jnp.array([[0.1, 0.2], [0.0, 0.4]])}, "b": {"w": jnp.full((2, 2), size)}}
+        together, state = optimizer.update({"params": grads}, state, {"params": params})
+        for name, part in parts.items():
+            update, states[name] = alone.update(grads[name], states[name], params[name])
+            expected = jax.tree.map(lambda leaf, part=part: part * leaf, update)
+            np.testing.assert_allclose(together["params"][name]["w"], expected["w"], rtol=1e-6)
+
+
 @pytest.mark.parametrize(("schedule", "middle"), [("cosine", 0.55), ("linear", 0.55), ("constant", 1.0)])
 def test_schedules(schedule, middle):
     """A ramp of equal parts up to the peak, then down to final_fraction at the last step."""

@@ -1,0 +1,278 @@
+"""What the tasks of long dependencies share: a GRU and a tanh RNN that read the same sequences, side by side."""
+
+from __future__ import annotations
+
+import abc
+import hashlib
+import math
+from dataclasses import dataclass
+from functools import cached_property
+from typing import TYPE_CHECKING, Any, ClassVar, cast
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+
+from jaxgru.cells.gru import GRU
+from jaxgru.cells.initializers import Chrono
+from jaxgru.cells.rnn import RNN
+from jaxgru.tasks.learning import curve, draw_learning, far, verdict
+from jaxgru.tasks.pair import NETWORKS, Pair, equal_size
+from jaxgru.training.config import LARGEST, Config, option
+from jaxgru.training.metrics import Metrics
+from jaxgru.training.task import PyTree, Split, Task
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+    from pathlib import Path
+
+STREAMS = {"train": 0, "validation": 1, "test": 2, "reach": 3}
+STEPS = 250_000  # that one dispatch of the evaluation reads, of all its sequences together
+LONGEST = 100_000
+
+Batch = dict[str, Any]
+
+
+@dataclass(frozen=True)
+class Data:
+    """The table [data]: how far a dependency reaches, and how many sequences score."""
+
+    length: int = option(100, "T", at_least=2, at_most=LONGEST)
+    grow: tuple[int, ...] = option(
+        (), "shorter T to begin with, in this order; empty: none", at_least=2, at_most=LONGEST
+    )
+    grow_share: float = option(
+        0.5, "the share of the steps that the shorter T have, in equal parts", above=0, below=1
+    )
+    validation: int = option(1000, "sequences that choose the checkpoint", at_least=1, at_most=1_000_000)
+    test: int = option(5000, "sequences that are scored once at the end", at_least=1, at_most=1_000_000)
+
+    def __post_init__(self) -> None:
+        """Refuse lengths that do not grow."""
+        lengths = [*self.grow, self.length]
+        if lengths != sorted(lengths):
+            raise ValueError(f"grow should rise, up to length = {self.length} at most, got {list(self.grow)}")
+
+
+@dataclass(frozen=True)
+class Model:
+    """The table [model]: a GRU, and a tanh RNN with about as many parameters."""
+
+    hidden_size: int = option(64, "units of the GRU", at_least=1, at_most=65536)
+    chrono: int = option(
+        0,
+        "the GRU's gates start for dependencies of up to so many steps; 0: they do not",
+        at_least=0,
+        at_most=LARGEST,
+    )
+    rnn_rate: float = option(
+        1.0, "the tanh RNN's learning rate, as a part of the GRU's: it bears less", above=0, at_most=1
+    )
+    init: str = option(
+        "uniform", "how all other weights of both start", choices=("uniform", "glorot_orthogonal")
+    )
+
+    def __post_init__(self) -> None:
+        """Refuse what `Chrono` would."""
+        if self.chrono in {1, 2}:
+            raise ValueError(f"chrono should be 0, or 3 or more, got {self.chrono}")
+
+
+def generator(seed: int, stream: str, index: int) -> np.random.Generator:
+    """The random numbers of a step's batch, or of a piece of a split: no two of them share any.
+
+    The key of Philox says whose numbers they are, its counter, of which a batch uses the lower half, which batch's.
+
+    Example:
+      >>> float(generator(0, "train", 7).random()) == float(generator(0, "train", 7).random())
+      True
+    """
+    return np.random.Generator(np.random.Philox(counter=[0, 0, index, 0], key=[seed, STREAMS[stream]]))
+
+
+class Dependencies(Task):
+    """Learn what lies far apart: a GRU, and beside it a tanh RNN on the same batches, which is the baseline.
+
+    The two are trained in one run, for as many steps, on the same batches, by the same optimiser under the same
+    schedule, of which the RNN may have a part: it bears smaller rates. They share no parameter, and each has its
+    gradient clipped by itself, so that neither changes what becomes of the other. The checkpoint is the one that the
+    GRU's validation score chose.
+
+    A batch is a function of seed and step. The sequences for validation and test come from streams of their own,
+    and are the same for every seed.
+
+    Attributes:
+      inputs, outputs: how many numbers a network reads at each step, and says.
+      last: whether it speaks only at the end.
+      idle: what does nothing, and scores `level`.
+      title: what the score is.
+      telling, told: the score that tells most at other T, and what it is.
+    """
+
+    higher_is_better = False
+    batch_axis = 1
+    inputs: ClassVar[int]
+    outputs: ClassVar[int]
+    last: ClassVar[bool]
+    idle: ClassVar[str]
+    title: ClassVar[str]
+    telling: ClassVar[str]
+    told: ClassVar[str]
+    rival: ClassVar[str]
+
+    def __init__(self, config: Config) -> None:
+        self.config = config
+        model = config.model
+        self.apart = dict(zip(NETWORKS, (1.0, model.rnn_rate), strict=True))
+        init: Any = Chrono(model.chrono, model.init) if model.chrono else model.init
+        units = equal_size(self.inputs, self.outputs, model.hidden_size)
+        cells = GRU(self.inputs, model.hidden_size, init=init), RNN(self.inputs, units, init=model.init)
+        self.model = Pair(cells, self.outputs, self.last)
+
+    @abc.abstractmethod
+    def draw(self, random: np.random.Generator, length: int, rows: int) -> Batch:
+        """So many sequences of a length T, and the answers."""
+
+    @staticmethod
+    @abc.abstractmethod
+    def encode(batch: Batch) -> jax.Array:
+        """What a network reads of a batch, (T, B, inputs)."""
+
+    @staticmethod
+    @abc.abstractmethod
+    def measure(said: jax.Array, batch: Batch) -> dict[str, jax.Array]:
+        """The scores of what one network says; that in `metric` is the loss."""
+
+    @abc.abstractmethod
+    def level(self, split: Split) -> float:
+        """What whoever remembers nothing scores on a split."""
+
+    @cached_property
+    def growth(self) -> dict[int, int]:
+        """The steps from which on T is another one, and which."""
+        data, count = self.config.data, len(self.config.data.grow)
+        steps = self.config.train.steps * data.grow_share if count else 0
+        starts: dict[int, int] = {}
+        for i, T in enumerate([*data.grow, data.length]):
+            if T not in starts.values():  # else it goes on, for lengths never fall
+                starts[math.ceil(steps * i / max(count, 1))] = T
+        return starts
+
+    def length(self, step: int) -> int:
+        """T of a step."""
+        return self.growth[max(start for start in self.growth if start <= step)]
+
+    def batch(self, step: int) -> Batch:
+        """Sequences that no other step has, all of one T."""
+        random = generator(self.config.seed, "train", step)
+        return self.draw(random, self.length(step), self.config.train.batch_size)
+
+    def init(self, key: jax.Array) -> PyTree:
+        """Draw the initial parameters of both."""
+        return self.model.init(key, jnp.zeros((1, 1, self.inputs)))
+
+    def loss(self, params: PyTree, carry: PyTree, batch: PyTree, key: jax.Array) -> tuple[jax.Array, PyTree]:
+        """The GRU's score of one batch; its gradient is that of both networks, each by its own parameters."""
+        del key
+        gru, rnn = (self.measure(said, batch)[self.metric] for said in self.answers(params, batch).values())
+        return gru + (rnn - jax.lax.stop_gradient(rnn)), carry
+
+    def answers(self, params: PyTree, batch: Batch) -> dict[str, jax.Array]:
+        """What each network says of a batch."""
+        return cast("dict[str, jax.Array]", self.model.apply(params, self.encode(batch)))
+
+    def pieces(self, split: Split) -> Iterator[Batch]:
+        """The sequences of a split, a few at a time."""
+        count, length = getattr(self.config.data, split), self.config.data.length
+        most = piece(length)
+        for index, start in enumerate(range(0, count, most)):
+            yield self.draw(generator(0, split, index), length, min(most, count - start))
+
+    @cached_property
+    def _say(self) -> Callable[..., dict[str, jax.Array]]:
+        return jax.jit(self.answers)
+
+    @cached_property
+    def _score(self) -> Callable[..., dict[str, dict[str, jax.Array]]]:
+        def score(params: PyTree, batch: Batch) -> dict[str, dict[str, jax.Array]]:
+            return {name: self.measure(said, batch) for name, said in self.answers(params, batch).items()}
+
+        return jax.jit(score)
+
+    def say(self, params: PyTree, batch: Batch) -> dict[str, Any]:
+        """What each network says of a batch, as NumPy arrays."""
+        return jax.device_get(self._say(params, batch))
+
+    def evaluate(self, params: PyTree, split: Split) -> dict[str, float]:
+        """The GRU's scores, and the tanh RNN's, whose names begin with rnn."""
+        totals: dict[str, float] = {}
+        for batch in self.pieces(split):
+            share = batch["inputs"].shape[1] / getattr(self.config.data, split)
+            for name, score in self.score(params, batch).items():
+                totals[name] = totals.get(name, 0.0) + score * share
+        return totals
+
+    def score(self, params: PyTree, batch: Batch) -> dict[str, float]:
+        """The scores of both on some sequences."""
+        found = jax.device_get(self._score(params, batch))
+        names = {"gru": "", "rnn": "rnn_"}
+        return {
+            names[network] + name: float(score) for network in found for name, score in found[network].items()
+        }
+
+    def reach(self, params: PyTree) -> dict[int, dict[str, float]]:
+        """The scores of both for a quarter of the T that they have learned to four times it, and close beside it.
+
+        A network that counts steps is right at its own T only, one that remembers at others, too.
+        """
+        length = self.config.data.length
+        lengths = [T for T in (length // 4, length - 1, length, length + 1, 4 * length) if 2 <= T <= LONGEST]
+        return {T: self.score(params, self.draw(generator(0, "reach", T), T, piece(T))) for T in lengths}
+
+    def baseline(self) -> dict[str, float]:
+        """What doing nothing scores; the tanh RNN, which is the baseline, is scored at the end."""
+        return {f"{self.idle}_{self.metric}": self.level("test")}
+
+    def facts(self) -> dict[str, Any]:
+        """T, how many sequences are for what, and their SHA-256."""
+        data, digest = self.config.data, hashlib.sha256()
+        for split in ("validation", "test"):
+            for batch in self.pieces(split):
+                for name in sorted(batch):
+                    digest.update(np.ascontiguousarray(batch[name]).tobytes())
+        sizes = {"length": data.length, "validation": data.validation, "test": data.test}
+        return {"source": "generated", "sha256": digest.hexdigest(), **sizes}
+
+    def finish(self, params: PyTree, run_dir: Path, key: jax.Array) -> list[Path]:
+        """Write report.txt, learning.png, and a picture of what the networks say."""
+        scores, rows = self.evaluate(params, "test"), Metrics(run_dir / "metrics.jsonl").rows()
+        keys = dict(zip(NETWORKS.values(), (self.metric, self.rival), strict=True))
+        curves = {name: curve(rows, f"validation_{key}") for name, key in keys.items()}
+        idle = self.idle.replace("_", " ")
+        tested = {name: scores[key] for name, key in keys.items()} | {idle: self.level("test")}
+        told = {NETWORKS["gru"]: self.telling, NETWORKS["rnn"]: f"rnn_{self.telling}"}
+        reached = self.reach(params)
+        parts = (
+            verdict(f"{self.title}, on the test split", tested, curves),
+            far(self.told, {name: {T: reached[T][key] for T in reached} for name, key in told.items()}),
+            self.sample(params, None, key, self.config.sample),
+        )
+        report, learning = run_dir / "report.txt", run_dir / "learning.png"
+        report.write_text("\n\n".join(parts) + "\n", encoding="utf-8")
+        level = idle, self.level("validation")
+        draw_learning(learning, curves, f"{self.title}, validation", level, self.growth)
+        return [report, learning, self.draw_answers(params, run_dir)]
+
+    @abc.abstractmethod
+    def draw_answers(self, params: PyTree, run_dir: Path) -> Path:
+        """Draws what the networks say of the test split."""
+
+
+def piece(length: int) -> int:
+    """How many sequences of a length are read at once."""
+    return min(max(STEPS // length, 1), 250)
+
+
+def random_of(key: jax.Array) -> np.random.Generator:
+    """The random numbers of a key, for sequences to look at."""
+    return np.random.default_rng(np.asarray(jax.random.key_data(key)))
