@@ -99,7 +99,7 @@ def disturb(key: jax.Array, frames: jax.Array, lengths: jax.Array, noise: float,
     if noise:
         frames += noise * jax.random.normal(grain, frames.shape)
     if mask:
-        start = jax.random.uniform(begins, lengths.shape) * lengths
+        start = jnp.floor(jax.random.uniform(begins, lengths.shape) * lengths)
         end = start + jax.random.uniform(lasts, lengths.shape) * mask * lengths
         places = jnp.arange(len(frames))[:, None]
         frames = jnp.where(((start <= places) & (places < end))[..., None], 0, frames)
