@@ -26,7 +26,7 @@ class Data:
 
     path: str = option("", "a folder of .wav files, or a pair of .ts files; empty: Japanese vowels")
     names: str = option("{label}/{take}", "how .wav files are named below the folder; fields in braces")
-    validation: float = option(0.2, "the share of each class in training that chooses", above=0, below=1)
+    validation: float = option(0.1, "the share of each class in training that chooses", above=0, below=1)
     validation_where: str = option("", "the .wav files that choose, such as speaker=ann; empty: a share")
     test: float = option(
         0.2, "the share that is scored once at the end, where no file is for that", above=0, below=1

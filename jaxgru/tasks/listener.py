@@ -29,13 +29,13 @@ class Model:
         0.3, "the share of a layer's outputs that training leaves out", at_least=0, below=1
     )
     noise: float = option(
-        0.0, "the deviation of the noise on the scaled frames, in training", at_least=0, at_most=100
+        0.4, "the deviation of the noise on the scaled frames, in training", at_least=0, at_most=100
     )
     mask: float = option(
-        0.0, "the longest gap that training cuts, as a share of an utterance", at_least=0, at_most=1
+        0.3, "the longest gap that training cuts, as a share of an utterance", at_least=0, at_most=1
     )
     label_smoothing: float = option(
-        0.0, "how much of a label is shared among all classes", at_least=0, below=1
+        0.1, "how much of a label is shared among all classes", at_least=0, below=1
     )
 
 

@@ -24,7 +24,14 @@ from jaxgru.training.saved import open_run
 from tests.data.wav import wav
 from tests.tasks.helpers import config_of, run
 
-SMALL = {"hidden_size": 4, "attention_size": 3, "dropout": 0.1}
+SMALL = {
+    "hidden_size": 4,
+    "attention_size": 3,
+    "dropout": 0.1,
+    "noise": 0.0,
+    "mask": 0.0,
+    "label_smoothing": 0.0,
+}
 HEADER = "@dimensions 2\n@classLabel true low mid high\n@data\n"
 LEVELS = {"low": -1.0, "mid": 0.0, "high": 1.0}
 
@@ -59,7 +66,7 @@ def make_config(path: Path | str, seed: int = 0, **tables: Any) -> Config:
             "warmup_steps": 0,
             "learning_rate": 0.05,
         },
-        "data": {"path": str(path), "bands": 8, "max_padding": 0.15},
+        "data": {"path": str(path), "bands": 8, "validation": 0.2, "max_padding": 0.15},
         "model": SMALL,
     }
     return config_of(Speech, default, tables, seed)
