@@ -50,13 +50,17 @@ def baselines(train: Part, validation: Part, test: Part, classes: int, scaler: S
       scaler: of the channels of the training utterances.
     """
     frames, labels = [*train.frames, *validation.frames], np.concatenate([train.labels, validation.labels])
-    steps = sum(map(len, frames)), sum(map(len, test.frames))
-    kept = dtw.affordable(labels, *steps)
-    name = "1-NN DTW" if len(kept) == len(labels) else f"1-NN DTW, {len(kept)} of {len(labels)} neighbours"
+    asked = sum(map(len, test.frames))
+    kept, stride = dtw.affordable(labels, np.array([*map(len, frames)]), asked)
+    name = "1-NN DTW"
+    if len(kept) < len(labels):
+        name += f", {len(kept)} of {len(labels)} neighbours"
+    if stride > 1:
+        name += f", means of {stride} frames"
     found = {}
     for how, scaled in (("channels scaled", True), ("channels as they are", False)):
         references, queries = (
-            [scaler(each) if scaled else each for each in part]
+            [dtw.thinned(scaler(each) if scaled else each, stride) for each in part]
             for part in ([frames[row] for row in kept], test.frames)
         )
         found[f"{name}, {how}"] = labels[kept][dtw.nearest(queries, references)]

@@ -42,7 +42,7 @@ def test_padding_is_invisible() -> None:
     ((_, frames, lengths),) = dtw.blocks(references)
     poisoned = frames.copy()
     for row, length in enumerate(lengths):
-        poisoned[length:, :, row] = 1e9
+        poisoned[:, length:, row] = 1e9
     np.testing.assert_allclose(dtw.distances(query, poisoned, lengths), dtw.distances(query, frames, lengths))
 
 
@@ -52,19 +52,31 @@ def test_the_nearest_is_found_across_blocks_and_the_first_of_equals(monkeypatch:
     references[30] = queries[4] = references[11]
     references[20] = np.repeat(references[11], 2, 0)  # a slower one is as near
     wanted = [np.argmin([by_definition(query, each) for each in references]) for query in queries]
-    for size in (7, 256):
-        monkeypatch.setattr(dtw, "BLOCK", size)
+    for places, rows in ((60, 3), (1, 64), (10**6, 1)):
+        monkeypatch.setattr(dtw, "PLACES", places)
+        monkeypatch.setattr(dtw, "ROWS", rows)
         np.testing.assert_array_equal(dtw.nearest(queries, references), wanted)
     assert wanted[4] == 11
 
 
 def test_references_are_thinned_class_by_class() -> None:
     labels = np.array([0] * 100 + [1] * 30 + [2])
-    assert len(dtw.affordable(labels, steps=1000, asked=1000, cells=10**6)) == 131
-    kept = dtw.affordable(labels, steps=1000, asked=1000, cells=10**5)
+    lengths = np.full(131, 10)
+    kept, stride = dtw.affordable(labels, lengths, asked=1000, cells=1310 * 1000)
+    assert (len(kept), stride) == (131, 1)
+    kept, stride = dtw.affordable(labels, lengths, asked=1000, cells=131 * 1000)
     assert np.bincount(labels[kept]).tolist() == [10, 3, 1]
     assert kept[:10].tolist() == list(range(0, 100, 10))
-    assert np.bincount(labels[dtw.affordable(labels, 10**9, 10**9)]).tolist() == [1, 1, 1]
+    assert stride == 2  # one of a class weighs more than its share
+    kept, stride = dtw.affordable(labels, lengths, asked=1000, cells=1200)
+    assert (np.bincount(labels[kept]).tolist(), stride) == ([1, 1, 1], 5)
+
+
+@pytest.mark.parametrize("stride", [1, 2, 3, 7])
+def test_frames_are_averaged(stride: int) -> None:
+    frames = np.random.default_rng(0).normal(size=(7, 2))
+    wanted = [frames[start : start + stride].mean(0) for start in range(0, 7, stride)]
+    np.testing.assert_allclose(dtw.thinned(frames, stride), wanted)
 
 
 def make_part(count: int, rng: np.random.Generator) -> Part:
@@ -86,10 +98,10 @@ def test_methods_tell_what_levels_tell(monkeypatch: pytest.MonkeyPatch) -> None:
     ]
     for said in found.values():
         np.testing.assert_array_equal(said, test.labels)
-    monkeypatch.setattr(dtw, "affordable", lambda labels, *steps: np.array([0, 1]))
+    monkeypatch.setattr(dtw, "affordable", lambda *_: (np.array([0, 1]), 3))
     assert (
         next(iter(baselines(train, validation, test, 2, scaler)))
-        == "1-NN DTW, 2 of 28 neighbours, channels scaled"
+        == "1-NN DTW, 2 of 28 neighbours, means of 3 frames, channels scaled"
     )
 
 
