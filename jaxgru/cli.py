@@ -66,6 +66,7 @@ Generates with the best checkpoint of a run.
 
   INPUT       for chars and words, how the text begins; for classify and translate, the text to read;
               for adding, numbers with two marks; for copy, ten digits
+              for speech, a .wav or .ts file, or the number of an utterance of the test split
   key=value   a setting of the table [sample] of the run's config.toml, or the seed
 
 examples:

@@ -6,7 +6,7 @@ import hashlib
 import re
 from collections import Counter
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, NamedTuple, Self
+from typing import TYPE_CHECKING, NamedTuple, Protocol, Self, TypeVar
 
 from jaxgru.data import DataError
 from jaxgru.data import text as texts
@@ -27,6 +27,17 @@ class Example(NamedTuple):
 
     label: str
     words: tuple[str, ...]
+
+
+class HasLabel(Protocol):
+    """What belongs to a class."""
+
+    @property
+    def label(self) -> str:
+        """The class."""
+
+
+Each = TypeVar("Each", bound=HasLabel)
 
 
 def tokenise(text: str) -> tuple[str, ...]:
@@ -92,7 +103,7 @@ def short(text: str, most: int = 40) -> str:
     return repr(text if len(text) <= most else text[: most - 1] + "…")
 
 
-def drawn(examples: Sequence[Example], share: float) -> tuple[list[Example], list[Example]]:
+def drawn(examples: Sequence[Each], share: float) -> tuple[list[Each], list[Each]]:
     """Takes a share of each class by rule: where it is a tenth, every tenth one of the class.
 
     Args:
@@ -108,7 +119,7 @@ def drawn(examples: Sequence[Example], share: float) -> tuple[list[Example], lis
       ['1', '4', '5']
     """
     seen: Counter[str] = Counter()
-    parts: tuple[list[Example], list[Example]] = [], []
+    parts: tuple[list[Each], list[Each]] = [], []
     for example in examples:
         before, seen[example.label] = seen[example.label], seen[example.label] + 1
         # A product that should be whole may lie a little below.

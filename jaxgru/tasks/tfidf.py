@@ -4,21 +4,20 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from functools import partial
-from typing import TYPE_CHECKING, Any, NamedTuple, Self
+from typing import TYPE_CHECKING, NamedTuple, Self
 
 import jax
 import jax.numpy as jnp
 import numpy as np
 import numpy.typing as npt
-import optax
+
+from jaxgru.tasks import logistic
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
 Ints = npt.NDArray[np.integer]
 Floats = npt.NDArray[np.float32]
-STRENGTHS = (1.0, 10.0, 100.0)
-ITERATIONS = 30  # of L-BFGS at each strength; each goes on from what the one before has found
 
 
 class Sparse(NamedTuple):
@@ -92,10 +91,12 @@ def baselines(train: Texts, validation: Texts, test: Texts, classes: int, words:
       words: how many numbers stand for a word; greater ones are unknown.
     """
     counts = TFIDF.fit(train.texts, words)
-    rows, chosen = counts(train.texts), (counts(validation.texts), validation.labels)
+    rows, held = counts(train.texts), counts(validation.texts)
     models = {
         "TF-IDF + nearest centroid": nearest_centroid(rows, train.labels, classes, words),
-        "TF-IDF + logistic regression": logistic(rows, train.labels, *chosen, classes, words),
+        "TF-IDF + logistic regression": logistic.fit(
+            partial(product, rows), train.labels, partial(product, held), validation.labels, (words, classes)
+        ),
     }
     return {name: predict(counts(test.texts), model) for name, model in models.items()}
 
@@ -108,49 +109,6 @@ def nearest_centroid(train: Sparse, labels: Ints, classes: int, words: int) -> F
     centroids = np.zeros((words, classes), np.float32)
     np.add.at(centroids, (train.columns, labels[train.rows]), train.values)
     return centroids / np.maximum(np.linalg.norm(centroids, axis=0), 1e-30)
-
-
-def logistic(
-    train: Sparse, labels: Ints, validation: Sparse, chosen: Ints, classes: int, words: int
-) -> Floats:
-    """The weights (words, classes) of a logistic regression.
-
-        min over W of Σ −log softmax(x W)[label] / N + ‖W‖² / (2 C N)
-
-    Args:
-      train: N texts to learn from.
-      labels: (N,).
-      validation: texts that choose C among `STRENGTHS`, by the nats that they cost.
-      chosen: their labels.
-      classes: how many there are.
-      words: how many there are.
-    """
-    solver = optax.lbfgs()
-
-    def nats(texts: Sparse, labels: Ints, w: jax.Array) -> jax.Array:
-        return optax.softmax_cross_entropy_with_integer_labels(product(texts, w), jnp.asarray(labels)).mean()
-
-    def loss(w: jax.Array, strength: float) -> jax.Array:
-        return nats(train, labels, w) + (w**2).sum() / (2 * strength * train.height)
-
-    @jax.jit
-    def fit(w: jax.Array, strength: float) -> tuple[jax.Array, jax.Array]:
-        penalised = partial(loss, strength=strength)
-
-        def step(_: int, found: tuple[jax.Array, Any]) -> tuple[jax.Array, Any]:
-            w, state = found
-            value, grad = optax.value_and_grad_from_state(penalised)(w, state=state)
-            updates, state = solver.update(grad, state, w, value=value, grad=grad, value_fn=penalised)
-            return optax.apply_updates(w, updates), state
-
-        w, _ = jax.lax.fori_loop(0, ITERATIONS, step, (w, solver.init(w)))
-        return w, nats(validation, chosen, w)
-
-    found, w = [], jnp.zeros((words, classes))
-    for strength in STRENGTHS:
-        w, cost = fit(w, strength)
-        found.append((float(cost), np.asarray(w)))
-    return min(found, key=lambda each: each[0])[1]
 
 
 def product(texts: Sparse, w: jax.Array) -> jax.Array:

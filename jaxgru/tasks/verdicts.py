@@ -1,4 +1,4 @@
-"""What a classifier makes of texts: its scores, a report, and the pictures people look at first."""
+"""What a classifier makes of texts or utterances: its scores, a report, and the pictures people look at first."""
 
 from __future__ import annotations
 
@@ -26,11 +26,11 @@ LEGEND = "Texts of the test split. The darker a word's ground, the larger its sh
 
 
 class Reading(NamedTuple):
-    """What a model makes of N texts.
+    """What a model makes of N texts, or utterances.
 
     Args:
       odds: (N, classes), the probability of each class.
-      attention: of each text the share (L,) of each of the words it read.
+      attention: of each text the share (L,) of each of the words it read; of an utterance, of its frames.
     """
 
     odds: Floats
@@ -77,9 +77,12 @@ def scores(counts: npt.NDArray[np.int64]) -> dict[str, float]:
 
 
 def report(
-    counts: npt.NDArray[np.int64], classes: Sequence[str], others: Mapping[str, Mapping[str, float]]
+    counts: npt.NDArray[np.int64],
+    classes: Sequence[str],
+    others: Mapping[str, Mapping[str, float]],
+    what: str = "texts",
 ) -> str:
-    """A table of the classes, and the accuracy beside that of other methods.
+    """A table of the classes, and the accuracy beside that of other methods; `what` was told apart.
 
     Example:
       >>> print(report(np.array([[3, 1], [0, 2]]), ["oil", "tea"], {"chance": {"accuracy": 0.5}}))
@@ -92,16 +95,30 @@ def report(
         chance      0.5000
     """
     width = max(map(len, ["class  ", *classes]))
-    lines = [f"{'class':<{width}}  texts  found  precision      F1"]
+    lines = [f"{'class':<{width}}  {what}  found  precision      F1"]
     for i, name in enumerate(classes):
         right, of, named = counts[i, i], counts[i].sum(), counts[:, i].sum()
         found, precision = right / max(of, 1), right / max(named, 1)
         both = "    -" if of + named == 0 else f"{f1(counts)[i]:.3f}"
-        lines.append(f"{name:<{width}}  {of:>5}  {found:.3f}      {precision:.3f}   {both}")
+        lines.append(f"{name:<{width}}  {of:>{len(what)}}  {found:.3f}      {precision:.3f}   {both}")
     rows = {"this model": scores(counts)["accuracy"]} | {name: of["accuracy"] for name, of in others.items()}
     width = max(map(len, rows))
     lines += ["", "accuracy on the test split", *(f"  {name:<{width}}  {rows[name]:.4f}" for name in rows)]
     return "\n".join(lines)
+
+
+def ranked(odds: Mapping[str, float]) -> str:
+    """The classes with their probabilities, a line each, the likeliest first.
+
+    Example:
+      >>> print(ranked({"oil": 0.1, "tea": 0.9}))
+      tea  0.9000
+      oil  0.1000
+    """
+    width = max(map(len, odds))
+    return "\n".join(
+        f"{name:<{width}}  {odds[name]:.4f}" for name in sorted(odds, key=lambda name: -odds[name])
+    )
 
 
 def describe(odds: Mapping[str, float], words: Sequence[str], attention: Floats, most: int) -> str:
@@ -120,8 +137,7 @@ def describe(odds: Mapping[str, float], words: Sequence[str], attention: Floats,
       <BLANKLINE>
       attention: tea 0.90
     """
-    width = max(map(len, odds))
-    lines = [f"{name:<{width}}  {odds[name]:.4f}" for name in sorted(odds, key=lambda name: -odds[name])]
+    lines = [ranked(odds)]
     shares: Counter[str] = Counter()
     for word, share in zip(words, attention.tolist(), strict=False):
         shares[word] += share
@@ -133,38 +149,57 @@ def describe(odds: Mapping[str, float], words: Sequence[str], attention: Floats,
 
 
 def choose(examples: Sequence[Example], reading: Reading, classes: Sequence[str]) -> list[Shaded]:
-    """Texts worth a look: of up to six classes one that was told rightly, and two that were not.
+    """Texts worth a look, of about the usual length, with what was made of them: see `pick`."""
+    labels = [example.label for example in examples]
+    unusual = [abs(len(example.words) - USUAL) for example in examples]
+    return [
+        Shaded(title(labels[i], reading.odds[i], classes), examples[i].words, reading.attention[i])
+        for i in pick(labels, unusual, reading.odds, classes)
+    ]
 
-    Each is the one of a usual length, or the nearest to it.
+
+def pick(labels: Sequence[str], unusual: Sequence[float], odds: Floats, classes: Sequence[str]) -> list[int]:
+    """Which are worth a look: of up to six classes one that was told rightly, and two that were not.
+
+    Args:
+      labels: the class of each.
+      unusual: by how much each is not what is easily looked at; the least so are taken.
+      odds: (N, classes), what was made of each.
+      classes: their names.
     """
-    order = sorted(range(len(examples)), key=lambda i: abs(len(examples[i].words) - USUAL))
     right: dict[str, int] = {}
     wrong: list[int] = []
-    for i in order:
-        label = examples[i].label
-        if classes[reading.odds[i].argmax()] != label:
+    for i in sorted(range(len(labels)), key=lambda i: unusual[i]):
+        if classes[odds[i].argmax()] != labels[i]:
             wrong.append(i)
         else:
-            right.setdefault(label, i)
-    shown = []
-    for i in [*(right[label] for label in sorted(right)[:6]), *wrong[:2]]:
-        label, words = examples[i]
-        said, p = classes[reading.odds[i].argmax()], reading.odds[i].max()
-        title = f"{label}, with a probability of {p:.2f}"
-        if said != label:
-            title = f"{label}, taken for {said} with a probability of {p:.2f}"
-        shown.append(Shaded(title, words, reading.attention[i]))
-    return shown
+            right.setdefault(labels[i], i)
+    return [*(right[label] for label in sorted(right)[:6]), *wrong[:2]]
 
 
-def draw_confusion(path: Path, counts: npt.NDArray[np.int64], classes: Sequence[str]) -> None:
+def title(label: str, odds: Floats, classes: Sequence[str]) -> str:
+    """What one is, and what was made of it.
+
+    Example:
+      >>> title("tea", np.array([0.75, 0.25]), ["oil", "tea"])
+      'tea, taken for oil with a probability of 0.75'
+    """
+    said, p = classes[int(odds.argmax())], odds.max()
+    if said == label:
+        return f"{label}, with a probability of {p:.2f}"
+    return f"{label}, taken for {said} with a probability of {p:.2f}"
+
+
+def draw_confusion(
+    path: Path, counts: npt.NDArray[np.int64], classes: Sequence[str], what: str = "texts"
+) -> None:
     """Draws a confusion matrix: each row shaded by the shares of its class, with the counts in it."""
     size, count = min(3.0 + 0.55 * len(classes), 40.0), len(classes)
     figure = new_figure(size + 0.8, size, "constrained")
     axes = figure.subplots()
     shares = counts / np.maximum(counts.sum(1, keepdims=True), 1)
     image = axes.imshow(shares, cmap="Blues", vmin=0, vmax=1)
-    figure.colorbar(image, ax=axes, label="share of the texts of the class", shrink=0.8)
+    figure.colorbar(image, ax=axes, label=f"share of the {what} of the class", shrink=0.8)
     names = [clip(name, 24).replace("$", r"\$") for name in classes]
     axes.set_xticks(range(count), names, rotation=45, ha="right", rotation_mode="anchor")
     axes.set_yticks(range(count), names)

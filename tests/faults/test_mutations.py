@@ -1,12 +1,15 @@
 """Files with random damage: each is read as it should be or refused by a message, never anything else."""
 
+import io
 import sys
 
 import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
+from scipy.io import wavfile
 
+from jaxgru.data import DataError, series, sound
 from jaxgru.training.checkpoint import Snapshot, Store
 from jaxgru.training.config import Config, build
 from jaxgru.training.configfile import read, to_toml
@@ -69,6 +72,36 @@ def test_configs(tmp_path):
     refused = [message for message in messages if message is not None]
     report(refused, "configs")
     assert all(message.startswith((str(path), "[")) for message in refused)
+
+
+def test_time_series(tmp_path):
+    path = tmp_path / "a.ts"
+    whole = b"@univariate false\n@dimensions 2\n@classLabel true a b\n@data\n1,2.5,3:4,5,6e0:a\n1,2:-3,4:b\n"
+
+    def load(data):
+        path.write_bytes(data)
+        cases = series.read(path)
+        assert all(np.isfinite(frames).all() and len(frames) for _, frames in cases)
+
+    messages = [refusal(DataError, load, data) for data in mutations(whole)]
+    refused = [message for message in messages if message is not None]
+    report(refused, "time series")
+    assert all(message.startswith(f"{path}: ") for message in refused)
+
+
+@pytest.mark.parametrize("dtype", [np.int16, np.float32])
+def test_sounds(tmp_path, dtype):
+    path, whole = tmp_path / "a.wav", io.BytesIO()
+    wavfile.write(whole, 8000, np.arange(12).reshape(6, 2).astype(dtype))
+
+    def load(data):
+        path.write_bytes(data)
+        assert np.isfinite(sound.read(path).samples).all()
+
+    messages = [refusal(DataError, load, data) for data in mutations(whole.getvalue())]
+    refused = [message for message in messages if message is not None]
+    report(refused, "sounds")
+    assert all(message.startswith(f"{path}: ") for message in refused)
 
 
 def test_what_stands_beside_the_weights(tmp_path, capsys):

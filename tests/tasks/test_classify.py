@@ -3,6 +3,7 @@
 import json
 import shutil
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -14,7 +15,7 @@ import pytest
 from jaxgru.cli import main
 from jaxgru.data import DataError
 from jaxgru.data.labelled import Example
-from jaxgru.tasks import classify, find, tfidf, verdicts
+from jaxgru.tasks import classify, find, logistic, tfidf, verdicts
 from jaxgru.tasks.classify import Classify
 from jaxgru.tasks.verdicts import Reading, Shaded
 from jaxgru.training.config import Config
@@ -377,8 +378,9 @@ class TestCounting:
         labels = np.array([0, 0, 1, 1])
         rows = tfidf.TFIDF.fit(self.TEXTS, words=4)(self.TEXTS)
         with pytest.MonkeyPatch.context() as patch:
-            patch.setattr(tfidf, "STRENGTHS", (3.0,))
-            w = tfidf.logistic(rows, labels, rows, labels, 2, 4)
+            patch.setattr(logistic, "STRENGTHS", (3.0,))
+            product = partial(tfidf.product, rows)
+            w = logistic.fit(product, labels, product, labels, (4, 2))
         xs = np.zeros((4, 4))
         xs[rows.rows, rows.columns] = rows.values
         p = np.exp(xs @ w) / np.exp(xs @ w).sum(1, keepdims=True)
