@@ -14,6 +14,7 @@ if TYPE_CHECKING:
 TASKS = {
     "chars": "jaxgru.tasks.chars:Chars",
     "classify": "jaxgru.tasks.classify:Classify",
+    "music": "jaxgru.tasks.music:Compose",
     "translate": "jaxgru.tasks.translate:Translate",
     "words": "jaxgru.tasks.words:Words",
 }

@@ -1,0 +1,98 @@
+"""The model of the task `music`: what sounds in, the logits of what sounds next out, through GRU layers."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import partial
+from typing import TYPE_CHECKING, Any, cast
+
+import flax.linen as nn
+import jax
+import jax.numpy as jnp
+import optax
+
+from jaxgru.cells.gru import GRU
+from jaxgru.layers.dropout import DropConnect, VariationalDropout
+from jaxgru.layers.stack import Stack
+from jaxgru.recurrence.scan import scan
+from jaxgru.training.config import option
+
+if TYPE_CHECKING:
+    from jaxgru.training.task import PyTree
+
+
+def _rate(default: float, meaning: str) -> Any:
+    return option(default, meaning, at_least=0, below=1)
+
+
+@dataclass(frozen=True)
+class Model:
+    """The table [model]: GRU layers, a dense layer to the keys, and what training leaves out."""
+
+    hidden_size: int = option(256, "units of each GRU layer", at_least=1, at_most=65536)
+    layers: int = option(1, "GRU layers, one above the other", at_least=1, at_most=64)
+    input_dropout: float = _rate(
+        0.2, "the share of the keys hidden from the first layer, the same at all steps"
+    )
+    output_dropout: float = _rate(0.5, "the share of each layer's outputs left out, the same at all steps")
+    state_dropout: float = _rate(0.0, "the share of the state hidden from its matrix, the same at all steps")
+    drop_connect: float = _rate(0.0, "the share of the recurrent weights left out, the same at all steps")
+
+
+class RollModel(nn.Module):
+    """What sounds at each step in, the logits of what sounds at the next one out.
+
+        h_t = GRU(h_{t−1}, x_t)        P(key k sounds at t + 1 | x_1 … x_t) = σ(h_t W + b)_k
+
+    Args:
+      keys: how many there are.
+      options: the sizes and the rates.
+    """
+
+    keys: int
+    options: Model
+
+    @nn.compact
+    def __call__(
+        self,
+        xs: jax.Array,
+        carry: PyTree = None,
+        lengths: jax.Array | None = None,
+        *,
+        deterministic: bool = True,
+    ) -> tuple[PyTree, jax.Array]:
+        """Take xs (T, B, K) and the state before them to the state after them and logits (T, B, K)."""
+        net = network(self.keys, self.options)
+        key = None if deterministic else self.make_rng("dropout")
+        carry, ys = scan(net, self.param("gru", net.init), xs, carry, lengths=lengths, key=key)
+        return carry, nn.Dense(self.keys)(ys)
+
+
+def network(keys: int, options: Model) -> Stack:
+    """The GRU layers, with the dropout of each."""
+    layers: list[VariationalDropout] = []
+    for i in range(options.layers):
+        cell = DropConnect(GRU(options.hidden_size if i else keys, options.hidden_size), options.drop_connect)
+        rates = {"state": options.state_dropout, "output": options.output_dropout}
+        layers.append(VariationalDropout(cell, 0.0 if i else options.input_dropout, **rates))
+    return Stack(layers)
+
+
+def apply(model: RollModel, params: PyTree, *args: Any, **options: Any) -> tuple[PyTree, jax.Array]:
+    """State and logits."""
+    return cast("tuple[PyTree, jax.Array]", model.apply(params, *args, **options))
+
+
+def nats(model: RollModel, params: PyTree, rolls: jax.Array, lengths: jax.Array, **options: Any) -> jax.Array:
+    """What each step of some pieces costs, −log P of all its keys: (T, B), 0 in the padding.
+
+    The first step is predicted from silence.
+    """
+    rolls = rolls.astype(jnp.float32)
+    xs = jnp.concatenate([jnp.zeros_like(rolls[:1]), rolls[:-1]])
+    _, logits = apply(model, params, xs, None, lengths, **options)
+    costs = optax.sigmoid_binary_cross_entropy(logits, rolls).sum(-1)
+    return jnp.where(jnp.arange(len(rolls))[:, None] < lengths, costs, 0)
+
+
+scored = partial(jax.jit, static_argnums=0)(nats)
