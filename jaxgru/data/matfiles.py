@@ -80,7 +80,8 @@ def variables(raw: bytes, names: Sequence[str]) -> dict[str, list[npt.NDArray[An
     """The matrices in some cells of a file's bytes."""
     if len(raw) > MAX_BYTES:
         raise DamageError(f"larger than {MAX_BYTES >> 20} MiB")
-    order, found = byte_order(raw), {}
+    order = byte_order(raw)
+    found: dict[str, list[npt.NDArray[Any]]] = {}
     for element in unpacked(elements(memoryview(raw)[HEADER:], order), order):
         if element.kind == MATRIX and (array := head(element, order)).name in names:
             found[array.name] = [matrix(each, order, array.name) for each in cells(array)]
@@ -103,7 +104,8 @@ def byte_order(raw: bytes) -> str:
 
 def elements(raw: memoryview, order: str) -> list[Element]:
     """The elements that stand one after the other in some bytes, the whole of them."""
-    found, at = [], 0
+    found: list[Element] = []
+    at = 0
     while at < len(raw):
         if len(found) == ELEMENTS:
             raise DamageError(f"more than {ELEMENTS} elements in one")

@@ -22,6 +22,7 @@ MEMBERS = 1000  # of a packed one
 ZIP = b"PK\x03\x04"
 CONTAINER = "META-INF/container.xml"
 STEPS = {"C": 0, "D": 2, "E": 4, "F": 5, "G": 7, "A": 9, "B": 11}
+Number = int | Fraction
 DECIMAL = re.compile(r"-?\d{1,9}(?:\.\d{1,9})?")
 
 
@@ -134,7 +135,8 @@ def tree(raw: bytes) -> Element:
 def notes(part: Element) -> list[Note]:
     """The notes of a part. Its measures follow each other, each as long as what reaches farthest in it."""
     found: list[Note] = []
-    position, divisions, transposed = Fraction(0), Fraction(1), 0
+    divisions: Number
+    position, divisions, transposed = Fraction(0), 1, 0
     for measure in part.findall("measure"):
         farthest = last = position
         for each in measure:
@@ -144,7 +146,7 @@ def notes(part: Element) -> list[Note]:
                 if divisions <= 0:
                     raise ScoreError(f"{where(measure, part)}: divisions must be above 0, not {divisions}")
             elif each.tag in ("note", "forward", "backup") and each.find("grace") is None:
-                length = number(each, "duration", Fraction(0)) / divisions
+                length = Fraction(number(each, "duration", 0)) / divisions
                 if length < 0:
                     raise ScoreError(f"{where(measure, part)}: a duration below 0")
                 begin = last if each.find("chord") is not None else position
@@ -165,22 +167,21 @@ def where(measure: Element, part: Element) -> str:
     return f"part {part.get('id', '')[:20]!r}, measure {measure.get('number', '')[:20]!r}"
 
 
-def number(element: Element, name: str, default: Fraction) -> Fraction:
+def number(element: Element, name: str, default: Number) -> Number:
     """The number in a child of an element."""
     text = element.findtext(name)
     if text is None:
         return default
     if not DECIMAL.fullmatch(text.strip()):
         raise ScoreError(f"{name} should be a number, not {text.strip()[:40]!r}")
-    return Fraction(text.strip())
+    return Fraction(text) if "." in text else int(text)
 
 
 def transposition(element: Element | None, default: int) -> int:
     """How many semitones higher a part sounds than it is written."""
     if element is None:
         return default
-    found = number(element, "chromatic", Fraction(0)) + 12 * number(element, "octave-change", Fraction(0))
-    return round(found)
+    return round(number(element, "chromatic", 0) + 12 * number(element, "octave-change", 0))
 
 
 def midi(pitch: Element) -> int:
@@ -188,7 +189,4 @@ def midi(pitch: Element) -> int:
     step = (pitch.findtext("step") or "").strip()
     if step not in STEPS:
         raise ScoreError(f"a note called {step[:40]!r}")
-    found = (
-        STEPS[step] + number(pitch, "alter", Fraction(0)) + 12 * (number(pitch, "octave", Fraction(4)) + 1)
-    )
-    return round(found)
+    return round(STEPS[step] + number(pitch, "alter", 0) + 12 * (number(pitch, "octave", 4) + 1))

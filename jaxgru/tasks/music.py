@@ -21,7 +21,7 @@ from jaxgru.tasks import pianoroll
 from jaxgru.tasks.markov import Markov, per_step
 from jaxgru.tasks.options import buckets, check_shares, keep_path
 from jaxgru.tasks.playing import Played, play, unused
-from jaxgru.tasks.rollmodel import Model, RollModel, nats, scored
+from jaxgru.tasks.rollmodel import Model, RollModel, nats, noisy, scored
 from jaxgru.tasks.voices import MOST, Ranges, ranges_of
 from jaxgru.training.config import Config, option
 from jaxgru.training.errors import UserError
@@ -166,7 +166,9 @@ class Compose(Task):
 
     def loss(self, params: PyTree, carry: PyTree, batch: PyTree, key: jax.Array) -> tuple[jax.Array, PyTree]:
         """Nats per step of one batch."""
-        training = {"deterministic": False, "rngs": {"dropout": key}}
+        dropout, noise = jax.random.split(key)
+        training = {"deterministic": False, "rngs": {"dropout": dropout}}
+        params = noisy(params, self.config.model.weight_noise, noise)
         costs = nats(self.model, params, batch["rolls"], batch["lengths"], **training)
         return costs.sum() / batch["lengths"].sum(), carry
 

@@ -36,6 +36,7 @@ class Model:
     )
     output_dropout: float = _rate(0.5, "the share of each layer's outputs left out, the same at all steps")
     state_dropout: float = _rate(0.0, "the share of the state hidden from its matrix, the same at all steps")
+    weight_noise: float = option(0.0, "the deviation of the noise on every parameter", at_least=0)
     drop_connect: float = _rate(0.0, "the share of the recurrent weights left out, the same at all steps")
 
 
@@ -93,6 +94,16 @@ def nats(model: RollModel, params: PyTree, rolls: jax.Array, lengths: jax.Array,
     _, logits = apply(model, params, xs, None, lengths, **options)
     costs = optax.sigmoid_binary_cross_entropy(logits, rolls).sum(-1)
     return jnp.where(jnp.arange(len(rolls))[:, None] < lengths, costs, 0)
+
+
+def noisy(params: PyTree, deviation: float, key: jax.Array) -> PyTree:
+    """Parameters with noise on each of them, as training with weight noise sees them."""
+    if not deviation:
+        return params
+    leaves, tree = jax.tree.flatten(params)
+    keys = jax.random.split(key, len(leaves))
+    noise = [deviation * jax.random.normal(own, leaf.shape) for own, leaf in zip(keys, leaves, strict=True)]
+    return jax.tree.unflatten(tree, map(jnp.add, leaves, noise))
 
 
 scored = partial(jax.jit, static_argnums=0)(nats)
