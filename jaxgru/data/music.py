@@ -127,7 +127,7 @@ def lot(tune: Sequence[int]) -> float:
 
     Example:
       >>> round(lot((2, -3)), 4)
-      0.2
+      0.8055
     """
     digest = hashlib.sha256(" ".join(map(str, tune)).encode()).digest()
     return int.from_bytes(digest[:6], "big") / 2**48

@@ -33,7 +33,13 @@ from tests.tasks.helpers import config_of, run
 PARTS = {"train": "traindata", "validation": "validdata", "test": "testdata"}
 NEVER = "so many keys never sound at once in training"
 ENDINGS = ".mid, .midi, .mxl, .musicxml, .xml"
-STILL = {"input_dropout": 0.0, "output_dropout": 0.0, "state_dropout": 0.0, "drop_connect": 0.0}
+STILL = {
+    "input_dropout": 0.0,
+    "output_dropout": 0.0,
+    "state_dropout": 0.0,
+    "drop_connect": 0.0,
+    "weight_noise": 0.0,
+}
 
 
 def make_rolls(path: Path, seed: int = 0, **other: list[Roll]) -> Path:
@@ -365,7 +371,7 @@ class TestRefusals:
     @pytest.mark.parametrize(
         ("options", "fault"),
         [
-            ({"voices": 3}, f"voices is 3, and {NEVER}; 0 takes as many as come, and 4 are known"),
+            ({"voices": 7}, f"voices is 7, and {NEVER}; 0 takes as many as come, and 3, 4 are known"),
             ({"file": "a.wav"}, "file is a.wav; it is a MIDI file, and its name should end in .mid"),
             ({"prompt": "no.mid"}, "{here}/no.mid: no such file"),
             ({"prompt": "a.txt"}, f"{{here}}/a.txt: not a piece: its name should end in {ENDINGS}"),
