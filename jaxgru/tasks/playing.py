@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from functools import partial
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import jax
 import jax.numpy as jnp
@@ -90,21 +90,20 @@ def _play(
 ) -> jax.Array:
     """What a model plays after (P, K): the rolls (T, V, K) of its voices, or (T, 1, K) where they have no ranges."""
 
-    def hear(carry: PyTree, xs: jax.Array) -> tuple[PyTree, jax.Array]:
-        carry, logits = apply(model, params, xs.astype(jnp.float32)[:, None], carry)
+    def hear(carry: PyTree, xs: jax.Array, first: int | jax.Array) -> tuple[PyTree, jax.Array]:
+        carry, logits = apply(model, params, xs.astype(jnp.float32)[:, None], carry, None, first)
         return carry, logits[-1, 0]
 
-    def advance(
-        state: tuple[PyTree, jax.Array], key: jax.Array
-    ) -> tuple[tuple[PyTree, jax.Array], jax.Array]:
-        carry, logits = state
+    def advance(state: tuple[PyTree, jax.Array], now: tuple[jax.Array, jax.Array]) -> tuple[Any, jax.Array]:
+        (carry, logits), (step, key) = state, now
         if ranges is None:
             drawn = draw_free(logits, temperature, key)[None]
         else:
             drawn = jax.nn.one_hot(draw_voices(logits, ranges, temperature, key), model.keys, dtype=bool)
-        return hear(carry, drawn.any(0)[None]), drawn
+        return hear(carry, drawn.any(0)[None], step), drawn
 
-    _, drawn = jax.lax.scan(advance, hear(None, heard), keys)
+    steps = len(heard) + jnp.arange(len(keys))
+    _, drawn = jax.lax.scan(advance, hear(None, heard, 0), (steps, keys))
     return drawn
 
 

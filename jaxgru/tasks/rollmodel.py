@@ -30,6 +30,12 @@ class Model:
     """The table [model]: GRU layers, a dense layer to the keys, and what training leaves out."""
 
     hidden_size: int = option(256, "units of each GRU layer", at_least=1, at_most=65536)
+    clock: int = option(
+        0,
+        "steps after which the place in a bar, which the model is told, begins anew; 0: untold",
+        at_least=0,
+        at_most=1024,
+    )
     layers: int = option(1, "GRU layers, one above the other", at_least=1, at_most=64)
     input_dropout: float = _rate(
         0.2, "the share of the keys hidden from the first layer, the same at all steps"
@@ -45,6 +51,8 @@ class RollModel(nn.Module):
 
         h_t = GRU(h_{t−1}, x_t)        P(key k sounds at t + 1 | x_1 … x_t) = σ(h_t W + b)_k
 
+    With a clock x_t also says which step of a bar t is, where the piece begins with a bar: t mod clock, one-hot.
+
     Args:
       keys: how many there are.
       options: the sizes and the rates.
@@ -59,21 +67,29 @@ class RollModel(nn.Module):
         xs: jax.Array,
         carry: PyTree = None,
         lengths: jax.Array | None = None,
+        first: int | jax.Array = 0,
         *,
         deterministic: bool = True,
     ) -> tuple[PyTree, jax.Array]:
-        """Take xs (T, B, K) and the state before them to the state after them and logits (T, B, K)."""
-        net = network(self.keys, self.options)
+        """Take xs (T, B, K), from step `first` on, and the state before to the state after and logits (T, B, K)."""
+        options = self.options
+        if options.clock:
+            place = jax.nn.one_hot((first + jnp.arange(len(xs))) % options.clock, options.clock)
+            told = jnp.broadcast_to(place[:, None], (*xs.shape[:2], options.clock))
+            xs = jnp.concatenate([xs, told], axis=-1)
+        net = network(xs.shape[-1], options)
         key = None if deterministic else self.make_rng("dropout")
         carry, ys = scan(net, self.param("gru", net.init), xs, carry, lengths=lengths, key=key)
         return carry, nn.Dense(self.keys)(ys)
 
 
-def network(keys: int, options: Model) -> Stack:
+def network(inputs: int, options: Model) -> Stack:
     """The GRU layers, with the dropout of each."""
     layers: list[VariationalDropout] = []
     for i in range(options.layers):
-        cell = DropConnect(GRU(options.hidden_size if i else keys, options.hidden_size), options.drop_connect)
+        cell = DropConnect(
+            GRU(options.hidden_size if i else inputs, options.hidden_size), options.drop_connect
+        )
         rates = {"state": options.state_dropout, "output": options.output_dropout}
         layers.append(VariationalDropout(cell, 0.0 if i else options.input_dropout, **rates))
     return Stack(layers)
