@@ -270,5 +270,5 @@ def check_ranges(vocabulary: Any) -> None:
                 raise ValueError(fault)
             if not 0 <= each[0] <= each[1] < KEYS:
                 raise ValueError(fault)
-        if any(a[0] < b[0] or a[1] < b[1] for a, b in itertools.pairwise(ranges)):
+        if any(a[0] <= b[0] or a[1] <= b[1] for a, b in itertools.pairwise(ranges)):
             raise ValueError(fault)

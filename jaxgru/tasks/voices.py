@@ -46,21 +46,22 @@ def draw_voices(
 ) -> jax.Array:
     """The key of each voice, drawn exactly from what the model says, given that these voices sound and no more.
 
-        P(k_1 ≥ … ≥ k_V) ∝ exp(Σ of ℓ_k over the different keys k among them / τ),    low_v ≤ k_v ≤ high_v
+        P(k_1 > … > k_V) ∝ exp((ℓ_{k_1} + … + ℓ_{k_V}) / τ),    low_v ≤ k_v ≤ high_v
 
     A model that gives each key k by itself the odds exp ℓ_k gives a set of keys that sound, and no others,
     a probability in proportion to the product of their odds: the above is this, at the temperature τ, among the
-    sets that are voices. Two voices on one key are one key of the set. The sums over the lower voices,
+    sets that are voices. Two voices never meet on one key: that would be fewer keys, which cost less. With the sums
+    over the lower voices,
 
-        s_V(k) = ℓ_k / τ        s_v(k) = log(exp s_{v+1}(k) + exp(ℓ_k / τ) Σ_{j < k} exp s_{v+1}(j))
+        s_V(k) = ℓ_k / τ        s_v(k) = ℓ_k / τ + log Σ_{j < k} exp s_{v+1}(j)
 
-    with s_v = −∞ out of the voice's range, make it V · K steps in place of K^V choices; the voices are then
-    drawn from the highest to the lowest.
+    and s_v = −∞ out of the voice's range, the voices are drawn from the highest to the lowest, P(k_v) ∝ exp s_v(k_v)
+    below the one before: V · K terms in place of K^V choices.
 
     Args:
       logits: (K,), ℓ.
-      ranges: (V, 2) ints, the lowest and highest key of each voice, the highest voice first. Neither the lows nor
-        the highs go up from one voice to the next.
+      ranges: (V, 2) ints, the lowest and highest key of each voice, the highest voice first. Both the lows and
+        the highs go down from one voice to the next.
       temperature: τ, above 0.
       key: decides what is drawn.
 
@@ -78,13 +79,11 @@ def draw_voices(
     sums = [jnp.where(inside[-1], scaled, -jnp.inf)]
     for within in inside[-2::-1]:
         lower = jnp.concatenate([jnp.array([-jnp.inf]), jax.lax.cumlogsumexp(sums[0])[:-1]])
-        sums.insert(0, jnp.where(within, jnp.logaddexp(sums[0], scaled + lower), -jnp.inf))
+        sums.insert(0, jnp.where(within, scaled + lower, -jnp.inf))
     drawn: list[jax.Array] = []
     for of, own in zip(sums, jax.random.split(key, len(sums)), strict=True):
-        if drawn:  # below the last one, or on its key, which then counts once
-            last = drawn[-1]
-            of = jnp.where(count < last, of, jnp.where(count == last, of - scaled[last], -jnp.inf))  # noqa: PLW2901
-        drawn.append(jax.random.categorical(own, of).astype(jnp.int32))
+        below = count < drawn[-1] if drawn else True
+        drawn.append(jax.random.categorical(own, jnp.where(below, of, -jnp.inf)).astype(jnp.int32))
     return jnp.stack(drawn)
 
 
