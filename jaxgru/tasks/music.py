@@ -68,7 +68,7 @@ class Sample:
     voices: int = option(
         4, "voices that sound at each step; 0: as many keys as come", at_least=0, at_most=MOST
     )
-    temperature: float = option(0.8, "below 1 safer, above 1 bolder", at_least=0.01, at_most=100)
+    temperature: float = option(1.0, "below 1 safer, above 1 bolder", at_least=0.01, at_most=100)
     tempo: float = option(80.0, "quarter notes in a minute", at_least=1, at_most=1000)
     file: str = option("", "the MIDI file to write, its picture beside it; empty: a new name, here")
 

@@ -29,20 +29,20 @@ def _rate(default: float, meaning: str) -> Any:
 class Model:
     """The table [model]: GRU layers, a dense layer to the keys, and what training leaves out."""
 
-    hidden_size: int = option(256, "units of each GRU layer", at_least=1, at_most=65536)
+    hidden_size: int = option(200, "units of each GRU layer", at_least=1, at_most=65536)
     clock: int = option(
-        0,
+        16,
         "steps after which the place in a bar, which the model is told, begins anew; 0: untold",
         at_least=0,
         at_most=1024,
     )
     layers: int = option(1, "GRU layers, one above the other", at_least=1, at_most=64)
     input_dropout: float = _rate(
-        0.2, "the share of the keys hidden from the first layer, the same at all steps"
+        0.0, "the share of the keys hidden from the first layer, the same at all steps"
     )
-    output_dropout: float = _rate(0.5, "the share of each layer's outputs left out, the same at all steps")
+    output_dropout: float = _rate(0.1, "the share of each layer's outputs left out, the same at all steps")
     state_dropout: float = _rate(0.0, "the share of the state hidden from its matrix, the same at all steps")
-    weight_noise: float = option(0.0, "the deviation of the noise on every parameter", at_least=0)
+    weight_noise: float = option(0.03, "the deviation of the noise on every parameter", at_least=0)
     drop_connect: float = _rate(0.0, "the share of the recurrent weights left out, the same at all steps")
 
 

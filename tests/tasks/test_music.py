@@ -62,7 +62,7 @@ def make_config(path: Path | str, seed: int = 0, **tables: Any) -> Config:
             "weight_decay": 0.0,
         },
         "data": {"path": str(path), "grid": 2, "max_padding": 0.2},
-        "model": {"hidden_size": 12, "output_dropout": 0.1, "input_dropout": 0.1},
+        "model": {"hidden_size": 12, "clock": 0, "weight_noise": 0.0, "output_dropout": 0.1, "input_dropout": 0.1},
         "sample": {"length": 40, "temperature": 1.0},
     }  # fmt: skip
     return config_of(Compose, default, tables, seed)
@@ -234,7 +234,8 @@ class TestModel:
     @pytest.mark.parametrize("name", [*STILL])
     def test_dropout_follows_the_key(self, path: Path, params: Any, name: str) -> None:
         task = Compose(make_config(path, model=STILL | {name: 0.5}))
-        losses = [task.loss(params, (), task.batch(0), jax.random.key(k))[0] for k in (1, 1, 2)]
+        batch, keys = task.batch(0), jax.vmap(jax.random.key)(jnp.array([1, 1, 2]))
+        losses = jax.jit(jax.vmap(lambda key: task.loss(params, (), batch, key)[0]))(keys)
         assert losses[0] == losses[1] != losses[2]
 
     def test_layers_stand_above_each_other(self, path: Path) -> None:
@@ -345,13 +346,13 @@ class TestPlaying:
         options, ranges = task.config.sample, jnp.array(task.ranges(4))
         how = {"length": options.length, "temperature": options.temperature}
         played = play(task.model, params, begun, task.ranges(4), jax.random.key(0), **how)
-        heard = np.concatenate([np.zeros((1, KEYS)), begun])
+        x, carry = np.concatenate([np.zeros((1, KEYS)), begun]).astype(np.float32)[:, None], None
         for t in range(options.length):
-            _, logits = apply(task.model, params, heard.astype(np.float32)[:, None])
+            carry, logits = apply(task.model, params, x, carry, None, len(begun) + t if t else 0)
             keys = np.asarray(draw_voices(logits[-1, 0], ranges, 0.01, jax.random.key(t)))
             step = played.roll[len(begun) + t]
-            assert np.flatnonzero(step).tolist() == sorted({*keys.tolist()})
-            heard = np.concatenate([heard, step[None]])
+            assert np.flatnonzero(step).tolist() == sorted(keys.tolist())
+            x = step.astype(np.float32)[None, None]
         np.testing.assert_array_equal(played.roll[: len(begun)], begun)
 
     def test_keys_may_come_as_they_like(self, finished: Path, task: Compose) -> None:
