@@ -104,12 +104,14 @@ class Compose(Task):
         except DataError as error:
             raise UserError(str(error)) from None
         if vocabulary is None:
-            vocabulary = ranges_of(self.train)
-            _ = self.buckets  # refused here, if they are
-        self.vocabulary = vocabulary
+            self.vocabulary = ranges_of(self.train)
+            # Refused here, if they are, and not when the piece of a finished run is played.
+            self.prompt(config.sample.prompt)
+            self.ranges(config.sample.voices)
+            _ = self.buckets
+        else:
+            self.vocabulary = vocabulary
         self.model = RollModel(KEYS, config.model)
-        self.prompt(config.sample.prompt)
-        self.ranges(config.sample.voices)
 
     @classmethod
     def restore(cls, config: Config, vocabulary: Any) -> Self:

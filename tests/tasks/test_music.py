@@ -279,9 +279,8 @@ class TestRun:
         assert scores["validation"]["nll"] == summary["validation"]
 
     def test_the_music_is_read_only_to_score(self, finished: Path, task: Compose, params: Any) -> None:
-        restored = Compose.restore(
-            make_config(finished / "gone.mat"), json.loads(json.dumps(task.vocabulary))
-        )
+        config = make_config(finished / "gone.mat", sample={"prompt": "gone.mid"})
+        restored = Compose.restore(config, json.loads(json.dumps(task.vocabulary)))
         played = [of.play(params, "", jax.random.key(0), of.config.sample).roll for of in (restored, task)]
         np.testing.assert_array_equal(*played)
         with pytest.raises(UserError, match=r"gone\.mat: no such file$"):
@@ -447,6 +446,12 @@ class TestRefusals:
         monkeypatch.setattr(music, "fetch", offline)
         with pytest.raises(UserError, match=r"^bach cannot be had$"):
             Compose(make_config(""))
+
+    def test_a_prompt_or_voices_that_cannot_be_are_refused_before_training(self, path: Path) -> None:
+        with pytest.raises(UserError, match=r"gone\.mid: no such file$"):
+            Compose(make_config(path, sample={"prompt": "gone.mid"}))
+        with pytest.raises(UserError, match=r"^voices is 7, and so many keys never sound at once"):
+            Compose(make_config(path, sample={"voices": 7}))
 
     def test_padding_that_no_shapes_reach(self, path: Path) -> None:
         with pytest.raises(
