@@ -64,9 +64,11 @@ example:
 SAMPLE_HELP = """\
 Generates with the best checkpoint of a run.
 
-  INPUT       for chars and words, how the text begins; for classify and translate, the text to read;
-              for adding, numbers with two marks; for copy, ten digits
-              for speech, a .wav or .ts file, or the number of an utterance of the test split
+  INPUT       chars, words         how the text begins
+              classify, translate  the text to read
+              music                a MIDI file or a score to go on with
+              speech               a .wav or .ts file, or the number of an utterance of the test split
+              adding, copy         numbers with two marks; ten digits
   key=value   a setting of the table [sample] of the run's config.toml, or the seed
 
 examples:

@@ -7,9 +7,10 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
-from scipy.io import wavfile
+import scipy.io
 
-from jaxgru.data import DataError, series, sound
+from jaxgru.data import DataError, midi, series, sound
+from jaxgru.data.music import matrices, read_piece
 from jaxgru.training.checkpoint import Snapshot, Store
 from jaxgru.training.config import Config, build
 from jaxgru.training.configfile import read, to_toml
@@ -18,6 +19,8 @@ from jaxgru.training.metrics import Metrics
 from jaxgru.training.run import read_json
 from jaxgru.training.stopping import Best
 from jaxgru.weights import from_bytes, to_bytes
+from tests.data.scores import chorale, mxl, note, score
+from tests.data.test_matfiles import cells
 from tests.training.linear import Linear
 
 pytestmark = pytest.mark.faults
@@ -61,6 +64,41 @@ def test_weights():
     report([message for message in messages if message is not None], "weight files")
 
 
+@pytest.mark.parametrize("name", ["song.xml", "song.mxl", "song.mid", "rolls.mat", "plain.mat"])
+def test_music(tmp_path, name):
+    path = tmp_path / name
+    roll = chorale(np.random.default_rng(0), 12)
+    text = score(note("C4", 2) + note("F#4", 1), note("G3", 3) + "<backup><duration>2</duration></backup>")
+    if path.suffix == ".mat":
+        rolls = {part: cells(roll) for part in ("traindata", "validdata", "testdata")}
+        scipy.io.savemat(path, rolls, do_compression=name == "rolls.mat")
+    elif path.suffix == ".mid":
+        midi.write(path, {"all": roll}, grid=4, tempo=80)
+    elif path.suffix == ".mxl":
+        mxl(path, text)
+    else:
+        path.write_text(text)
+
+    def load():
+        if path.suffix == ".mat":
+            rolls = [each.roll for part in matrices(path).values() for each in part]
+        else:
+            rolls = [read_piece(path, 4).roll]
+        assert all(each.shape[1] == 88 and each.max() <= 1 for each in rolls)
+
+    load()
+    messages = []
+    for data in mutations(path.read_bytes(), tries=1000):
+        path.write_bytes(data)
+        messages.append(refusal(DataError, load))
+    refused = [message for message in messages if message is not None]
+    sys.stdout.write(
+        f"\n{len(refused)} of {len(messages)} damaged files like {name} refused, no other error\n"
+    )
+    assert len(refused) > len(messages) / 5
+    assert all(message.startswith(str(path)) and "\n" not in message for message in refused)
+
+
 def test_configs(tmp_path):
     path = tmp_path / "c.toml"
 
@@ -92,7 +130,7 @@ def test_time_series(tmp_path):
 @pytest.mark.parametrize("dtype", [np.int16, np.float32])
 def test_sounds(tmp_path, dtype):
     path, whole = tmp_path / "a.wav", io.BytesIO()
-    wavfile.write(whole, 8000, np.arange(12).reshape(6, 2).astype(dtype))
+    scipy.io.wavfile.write(whole, 8000, np.arange(12).reshape(6, 2).astype(dtype))
 
     def load(data):
         path.write_bytes(data)
