@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, NamedTuple, Self
 import numpy as np
 import numpy.typing as npt
 
-from jaxgru.data import DataError, series, sound
+from jaxgru.data import DataError, sound, tsfiles
 from jaxgru.data import text as texts
 from jaxgru.data.filenames import Record
 from jaxgru.data.labelled import MOST, drawn, short
@@ -173,7 +173,7 @@ def cases(path: Path, longest: int) -> list[Utterance]:
     """The cases of a .ts file, which have labels."""
     found = [
         Utterance(f"case {number}", label, frames[:longest])
-        for number, (label, frames) in enumerate(series.read(path))
+        for number, (label, frames) in enumerate(tsfiles.read(path))
     ]
     if not found[0].label:
         raise DataError(f"{path}: its cases have no labels: @classLabel should be true, with their names")

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from jaxgru.data import DataError, series, sound
+from jaxgru.data import DataError, sound, tsfiles
 from jaxgru.data.filenames import Pattern, Rule, Split
 from jaxgru.data.mel import LogMel
 from jaxgru.tasks.options import keep_path
@@ -130,7 +130,7 @@ def hear(path: Path, features: LogMel | None, channels: int, longest: int) -> He
         if rate != features.rate:
             raise DataError(f"{path}: {rate} samples a second, and the model has learnt from {features.rate}")
         return Heard(str(path), [""], [features(samples, longest)], [features.count(len(samples))])
-    labels, frames = zip(*series.read(path), strict=True)
+    labels, frames = zip(*tsfiles.read(path), strict=True)
     if frames[0].shape[1] != channels:
         raise DataError(f"{path}: {frames[0].shape[1]} dimensions, and the model has learnt from {channels}")
     return Heard(str(path), [*labels], [each[:longest] for each in frames], [*map(len, frames)])

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 import scipy.io
 
-from jaxgru.data import DataError, midi, series, sound
+from jaxgru.data import DataError, midi, sound, tsfiles
 from jaxgru.data.music import matrices, read_piece
 from jaxgru.training.checkpoint import Snapshot, Store
 from jaxgru.training.config import Config, build
@@ -118,7 +118,7 @@ def test_time_series(tmp_path):
 
     def load(data):
         path.write_bytes(data)
-        cases = series.read(path)
+        cases = tsfiles.read(path)
         assert all(np.isfinite(frames).all() and len(frames) for _, frames in cases)
 
     messages = [refusal(DataError, load, data) for data in mutations(whole)]

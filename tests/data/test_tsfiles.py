@@ -8,8 +8,8 @@ import numpy as np
 import pytest
 from hypothesis import strategies as st
 
-from jaxgru.data import DataError, series
-from jaxgru.data.series import read
+from jaxgru.data import DataError, tsfiles
+from jaxgru.data.tsfiles import read
 
 HEADER = """\
 # A comment: with a colon
@@ -129,7 +129,7 @@ def test_sizes_are_bounded(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> N
 def test_any_text_is_cases_or_a_fault(tmp_path: Path, parts: list[str]) -> None:
     path = tmp_path / "any.ts"
     path.write_text("".join(parts), encoding="utf-8", newline="")
-    cases: list[series.Case] = []
+    cases: list[tsfiles.Case] = []
     fault = ""
     try:
         cases = read(path)
