@@ -14,6 +14,7 @@ if TYPE_CHECKING:
 TASKS = {
     "chars": "jaxgru.tasks.chars:Chars",
     "classify": "jaxgru.tasks.classify:Classify",
+    "forecast": "jaxgru.tasks.forecast:Forecast",
     "translate": "jaxgru.tasks.translate:Translate",
     "words": "jaxgru.tasks.words:Words",
 }
