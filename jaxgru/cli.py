@@ -64,7 +64,8 @@ example:
 SAMPLE_HELP = """\
 Generates with the best checkpoint of a run.
 
-  INPUT       for chars and words, how the text begins; for classify and translate, the text to read
+  INPUT       for chars and words, how the text begins; for classify and translate, the text to read;
+              for forecast, a table to go on from
   key=value   a setting of the table [sample] of the run's config.toml, or the seed
 
 examples:

@@ -13,6 +13,7 @@ import numpy.typing as npt
 from jaxgru.data import DataError, tables
 from jaxgru.data import text as texts
 from jaxgru.data.fetching import fetch
+from jaxgru.data.labelled import short
 from jaxgru.data.times import Times
 
 if TYPE_CHECKING:
@@ -107,7 +108,11 @@ def columns(table: Table, time: str, target: str, exogenous: str) -> tuple[str, 
     if not target:
         if not numeric:
             only = f"; {time}, the only column, says when" if table.names == [time] else ""
-            raise DataError(f"{table.path}: no column of numbers to forecast{only}")
+            first = (
+                only
+                or f": line {table.lines[0]} has {', '.join(short(cell, 20) for cell in table.rows[0][:4])}"
+            )
+            raise DataError(f"{table.path}: no column of numbers to forecast{first}")
         if len(numeric) > 1:
             raise DataError(
                 f"{table.path}: several columns have numbers; say data.target= one of {', '.join(numeric)}"

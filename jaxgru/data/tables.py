@@ -85,7 +85,8 @@ class Table:
             if is_blank(cell):
                 continue
             if not NUMBER.fullmatch(cell):
-                raise DataError(f"{self.place(row, name)}: {short(cell)} is no number")
+                mend = "; a number has a point, such as 1.5" if "," in cell else ""
+                raise DataError(f"{self.place(row, name)}: {short(cell)} is no number{mend}")
             found[row] = float(cell)
             if abs(found[row]) > LARGEST:
                 raise DataError(f"{self.place(row, name)}: {short(cell)} is too large; numbers end at 1e30")
@@ -181,16 +182,14 @@ def cells(count: int) -> str:
 def time_column(table: Table) -> str:
     """The column that says when, by its name or by what its first cell looks like; "" if none does.
 
-    It is the first that is named as one, or else the first of all, if its first two cells are times, or whole
-    numbers one after the other.
+    It is the first that is named as one, or else the first of all: if its first cell is a time, or if it is not alone
+    and counts its rows.
     """
     for name in table.names:
         if name.lower() in MARKS:
             return name
-    first = [row[0].strip() for row in table.rows[:2]]
-    if all(map(looks_like_time, first)) or is_count(first):
-        return table.names[0]
-    return ""
+    first = table.cells(table.names[0])
+    return table.names[0] if looks_like_time(first[0]) or (len(table.names) > 1 and is_count(first)) else ""
 
 
 def is_count(cells: Sequence[str]) -> bool:

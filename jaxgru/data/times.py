@@ -123,8 +123,8 @@ class Times:
         if self.kind == "month":
             return [f"{number // 12:04d}-{number % 12 + 1:02d}" for number in self.numbers.tolist()]
         if self.kind == "date":
-            form = "%Y-%m-%d" if not (self.numbers % DAY).any() else "%Y-%m-%d %H:%M"
-            form += ":%S" * bool((self.numbers % 60).any())
+            finer = [bool((self.numbers % unit).any() or self.step % unit) for unit in (DAY, 60)]
+            form = "%Y-%m-%d" + " %H:%M" * finer[0] + ":%S" * finer[1]
             dates = (EPOCH + dt.timedelta(seconds=number) for number in self.numbers.tolist())
             return [date.strftime(form) for date in dates]
         return [str(number) for number in self.numbers.tolist()]
@@ -149,7 +149,9 @@ class Times:
                  [ 1.,  0.,  0., -1.]], dtype=float32)
         """
         turns = [
-            2 * np.pi * k * self.numbers / length for length in self.cycles() for k in range(1, HARMONICS + 1)
+            2 * np.pi * k * (self.numbers % length / length)
+            for length in self.cycles()
+            for k in range(1, HARMONICS + 1)
         ]
         columns = [wave(turn) for turn in turns for wave in (np.sin, np.cos)]
         return np.stack([*columns, np.zeros(len(self.numbers))], 1)[:, :-1].astype(np.float32)
@@ -225,7 +227,7 @@ def whole(cells: Sequence[str]) -> tuple[str, list[int]]:
 
     Example:
       >>> whole(["19580329"]), whole(["195803"]), whole(["1958"]), whole(["3"])
-      (('date', [-371433600]), ('month', [23498]), ('year', [1958]), ('row', [3]))
+      (('date', [-371174400]), ('month', [23498]), ('year', [1958]), ('row', [3]))
     """
     lengths = {len(cell) for cell in cells}
     for length, cuts in ((8, (4, 6)), (6, (4,))):

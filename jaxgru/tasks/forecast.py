@@ -230,7 +230,7 @@ class Forecast(Task):
         rows = ahead(self.origins("test"), self.config.data.horizon)
         truth, known = self.series.values[rows, 0], self.series.known[rows]
         first, *others = (outlook.error(said, truth, known) for said in self.others.values())
-        names = [name.split("(")[0].replace(" ", "_") for name in self.others][1:]
+        names = [name.partition("(")[0].replace(" ", "_").lower() for name in self.others][1:]
         return {METRIC: first, "mase": first / self.unit} | {
             f"{name}_{METRIC}": error for name, error in zip(names, others, strict=True)
         }

@@ -7,6 +7,8 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
+from jaxgru.data import DataError
+from jaxgru.data import series as tables
 from jaxgru.training.checkpoint import Snapshot, Store
 from jaxgru.training.config import Config, build
 from jaxgru.training.configfile import read, to_toml
@@ -69,6 +71,21 @@ def test_configs(tmp_path):
     refused = [message for message in messages if message is not None]
     report(refused, "configs")
     assert all(message.startswith((str(path), "[")) for message in refused)
+
+
+def test_tables(tmp_path):
+    path = tmp_path / "t.csv"
+    content = "date,x,y\n" + "".join(f"2001-01-{day:02d},{day}.5,{day * day}\n" for day in range(1, 29))
+
+    def load(data):
+        path.write_bytes(data)
+        found = tables.read(path, target="x", exogenous="y", missing="carry")
+        assert np.isfinite(found.values).all()
+
+    messages = [refusal(DataError, load, data) for data in mutations(content.encode())]
+    refused = [message for message in messages if message is not None]
+    report(refused, "tables")
+    assert all(message.startswith(f"{path}: ") and "\n" not in message for message in refused)
 
 
 def test_what_stands_beside_the_weights(tmp_path, capsys):
