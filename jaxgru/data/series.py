@@ -159,10 +159,8 @@ def whole(series: Series, missing: str, place: Callable[[int, str], str]) -> Ser
             )
         if missing == "refuse":
             raise DataError(f"{told}, with {gaps[row]} steps missing between them; {MENDS}")
-        if gaps[row] > len(series):
-            raise DataError(
-                f"{told}, with {gaps[row]} steps missing between them, more than the file has rows"
-            )
+        if (count := gaps[: row + 1].sum()) > len(series):
+            raise DataError(f"{told}; {count} steps are missing up to there, more than the file has rows")
     if blank[0].any():
         name = series.names[blank[0].argmax()]
         raise DataError(

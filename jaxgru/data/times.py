@@ -5,7 +5,6 @@ from __future__ import annotations
 import datetime as dt
 import re
 from dataclasses import dataclass, replace
-from itertools import groupby
 from typing import TYPE_CHECKING, Self
 
 import numpy as np
@@ -123,10 +122,9 @@ class Times:
         if self.kind == "month":
             return [f"{number // 12:04d}-{number % 12 + 1:02d}" for number in self.numbers.tolist()]
         if self.kind == "date":
-            finer = [bool((self.numbers % unit).any() or self.step % unit) for unit in (DAY, 60)]
-            form = "%Y-%m-%d" + " %H:%M" * finer[0] + ":%S" * finer[1]
-            dates = (EPOCH + dt.timedelta(seconds=number) for number in self.numbers.tolist())
-            return [date.strftime(form) for date in dates]
+            parts = [unit for unit in (DAY, 60) if (self.numbers % unit).any() or self.step % unit]
+            dates = self.numbers.astype("datetime64[s]").astype(f"datetime64[{'Dms'[len(parts)]}]")
+            return [str(date).replace("T", " ") for date in dates]
         return [str(number) for number in self.numbers.tolist()]
 
     def scale(self) -> npt.NDArray[np.float64]:
@@ -249,15 +247,12 @@ def by_months(kind: str, numbers: list[int]) -> tuple[str, Ints]:
       >>> by_months(kind, numbers)
       ('month', array([24012, 24013, 24014]))
     """
-    if kind == "date" and len(numbers) > 2:
-        dates = [EPOCH + dt.timedelta(seconds=number) for number in numbers]
-        last = all((date + dt.timedelta(days=1)).day == 1 for date in dates)
-        months = [date.year * 12 + date.month - 1 for date in dates]
-        midnight = not any(number % DAY for number in numbers)
-        if (
-            midnight
-            and (last or len({date.day for date in dates}) == 1)
-            and len(list(groupby(months))) == len(months)
-        ):
-            return "month", np.array(months)
-    return kind, np.array(numbers, np.int64)
+    found = np.array(numbers, np.int64)
+    if kind == "date" and len(found) > 2 and not (found % DAY).any():
+        days = found.astype("datetime64[s]").astype("datetime64[D]")
+        months = days.astype("datetime64[M]")
+        last = ((days + 1).astype("datetime64[M]") > months).all()
+        one_day = len(np.unique(days - months)) == 1
+        if (last or one_day) and len(np.unique(months)) == len(months):
+            return "month", months.astype(np.int64) + 1970 * 12
+    return kind, found

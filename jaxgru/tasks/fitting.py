@@ -141,9 +141,11 @@ def fit(data: Any, series: Series) -> Fitted:
     drift = classical.season_drift(ys[:train], series.season)
     wanted = ahead(judged, data.horizon)
     plain, drifting = (
-        np.abs(classical.seasonal_naive(ys, judged, data.horizon, series.season, each) - ys[wanted]).mean()
+        classical.seasonal_naive(ys, judged, data.horizon, series.season, each) - ys[wanted]
         for each in (0.0, drift)
     )
+    there = series.known[wanted]
+    helps = np.abs(drifting)[there].mean() < np.abs(plain)[there].mean()
     return Fitted(
         list(series.names),
         series.times.kind,
@@ -151,7 +153,7 @@ def fit(data: Any, series: Series) -> Fitted:
         list(Horizons(series, scaling, data.window, data.horizon, data.calendar).inputs),
         parts,
         scaling,
-        classical.season_drift(ys[:before], series.season) if drifting < plain else 0.0,
+        classical.season_drift(ys[:before], series.season) if helps else 0.0,
         classical.choose_lags(ys, series.known, train, judged, data.horizon, (series.season,)),
     )
 

@@ -192,10 +192,10 @@ def draw(
     for axes, i in zip(figure.subplots(len(shown), squeeze=False)[:, 0], shown, strict=True):
         at = int(origins[i])
         past, come = slice(max(at - HISTORY * horizon, 0), at + 1), slice(at + 1, at + 1 + horizon)
-        truth = np.where(outlook.known[i], ys[come], np.nan)
         low, middle, high = outlook.said[i].T
         axes.plot(xs[past], ys[past], color="black", linewidth=1)
-        axes.plot(xs[come], truth, color="black", linewidth=1, marker=".", markersize=4, label="what came")
+        truth = np.append(ys[at], np.where(outlook.known[i], ys[come], np.nan))
+        axes.plot(xs[at : come.stop], truth, color="black", linewidth=1, marker=".", label="what came")
         axes.plot(xs[come], others[i], color="C7", linestyle="--", label=name)
         axes.plot(xs[come], middle, color="C0", label=OURS)
         axes.fill_between(xs[come], low, high, color="C0", alpha=0.25, linewidth=0, label="its interval")

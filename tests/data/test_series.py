@@ -39,6 +39,7 @@ def load(path: Path, content: str, **options: str) -> Series:
         (("1999-10-31", "1999-11-30", "1999-12-31"), "month", 1, 12, "2000-01"),
         (("1999-10-15", "1999-11-15", "1999-12-15"), "month", 1, 12, "2000-01"),
         (("1998-10-15", "1999-10-15", "2000-10-15"), "month", 12, 1, "2001-10"),
+        (("9999-12-29", "9999-12-30", "9999-12-31"), "date", DAY, 7, "10000-01-01"),
         (("1999-10-15", "1999-10-15 12:00", "1999-10-16"), "date", DAY // 2, 2, "1999-10-16 12:00"),
     ],
 )
@@ -97,7 +98,7 @@ def test_carrying_on_looks_at_nothing_that_comes_later(tmp_path: Path) -> None:
         (
             "1,5\n2,5\n3,5\n999,5\n",
             "carry",
-            "line 5, column t: 999 follows 3, with 995 steps missing between them, more than the file has rows",
+            "line 5, column t: 999 follows 3; 995 steps are missing up to there, more than the file has rows",
         ),
         (
             "2,5\n4,5\n6,5\n9,5\n",
