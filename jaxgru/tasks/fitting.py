@@ -24,6 +24,7 @@ if TYPE_CHECKING:
 Floats = npt.NDArray[np.float64]
 Ints = npt.NDArray[np.integer]
 
+HELPS = 0.9  # of the error in validation, at most, is left where a drift is worth having
 PARTS = ("train", "validation", "test")
 
 
@@ -37,7 +38,7 @@ class Fitted:
       inputs: how many numbers a step of the past has, and one of the future.
       parts: where the training, the validation and the test part end.
       scaling: how the network sees the series; of the training part alone.
-      drift: what the seasonal-naive forecast adds for each season; 0 where that was no better in validation.
+      drift: what the seasonal-naive forecast adds for each season; 0 where that did not help in validation.
       lags: of the autoregression that was the best in validation.
     """
 
@@ -114,9 +115,24 @@ def load_again(data: Any, fitted: Fitted, path: str) -> Series:
 
 
 def told(kind: str, step: int) -> str:
-    """How far apart times are, in words."""
-    unit = {"date": "second", "month": "month", "year": "year", "row": "row"}[kind]
-    return f"{step} {unit}{'s' * (step != 1)} apart"
+    """How far apart times are, in words.
+
+    Example:
+      >>> told("date", 7 * 86_400), told("month", 1)
+      ('7 days apart', '1 month apart')
+    """
+    if kind == "date":
+        units = {"day": 86_400, "hour": 3600, "minute": 60, "second": 1}
+        kind, length = next((unit, length) for unit, length in units.items() if step % length == 0)
+        step //= length
+    return f"{step} {kind}{'s' * (step != 1)} apart"
+
+
+def check_same(series: Series, fitted: Fitted) -> None:
+    """Refuses a series that is not the one that a run was trained on, nor that one grown longer."""
+    if list(series.names) != list(fitted.names) or len(series) < fitted.parts[-1]:
+        had = f"the run was trained on {fitted.parts[-1]} rows of {', '.join(fitted.names)}"
+        raise UserError(f"{series.source}: {len(series)} rows of {', '.join(series.names)}; {had}")
 
 
 def origins(data: Any, parts: Sequence[int], part: str) -> Ints:
@@ -145,7 +161,7 @@ def fit(data: Any, series: Series) -> Fitted:
         for each in (0.0, drift)
     )
     there = series.known[wanted]
-    helps = np.abs(drifting)[there].mean() < np.abs(plain)[there].mean()
+    helps = np.abs(drifting)[there].mean() < HELPS * np.abs(plain)[there].mean()
     return Fitted(
         list(series.names),
         series.times.kind,

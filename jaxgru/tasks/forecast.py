@@ -115,6 +115,7 @@ class Forecast(Task):
     @cached_property
     def seen(self) -> Horizons:
         """The series as the network sees it."""
+        fitting.check_same(self.series, self.fitted)
         return self._see(self.series)
 
     def _see(self, series: Series) -> Horizons:
@@ -182,37 +183,43 @@ class Forecast(Task):
         costs = jnp.where(batch["known"], losses(out, batch["targets"], self.config.model), 0)
         return costs.sum() / jnp.maximum(batch["known"].sum(), 1), carry
 
-    def say(self, params: PyTree, seen: Horizons, origins: Ints) -> Floats:
-        """Forecasts from some origins, as intervals (N, horizon, 3) in units of the target, before any stretching."""
-        said = []
+    def read(self, params: PyTree, seen: Horizons, origins: Ints) -> Floats:
+        """What the model makes of the windows of some origins: intervals (N, horizon, 3), scaled."""
+        found = []
         for start in range(0, len(origins), ROWS):
             some = origins[start : start + ROWS]
             rows = np.resize(some, ROWS)  # one shape for all, so that it compiles once
-            said.append(_said(self.model, params, seen.past(rows), seen.future(rows))[:, : len(some)])
-        out = np.moveaxis(np.concatenate([np.asarray(each, np.float64) for each in said], 1), 1, 0)
-        return seen.values(origins, out)
-
-    def look(self, params: PyTree, part: str) -> Outlook:
-        """The forecasts of a part, and what came."""
-        origins = self.origins(part)
-        rows = ahead(origins, self.config.data.horizon)
-        ys = self.series.values[:, 0]
-        return Outlook(self.say(params, self.seen, origins), ys[rows], self.series.known[rows])
+            found.append(_read(self.model, params, seen.past(rows), seen.future(rows))[:, : len(some)])
+        return np.concatenate([np.asarray(each, np.float64) for each in found], 1).swapaxes(0, 1)
 
     def stretch(self, params: PyTree) -> float:
-        """By what the validation part would stretch the intervals; 1 where it should not."""
-        model = self.config.model
-        return outlook.stretch(self.look(params, "validation"), model.interval) if model.calibrate else 1.0
+        """By what the validation part says that intervals should be stretched; 1 where it is not asked."""
+        if not self.config.model.calibrate:
+            return 1.0
+        origins = self.origins("validation")
+        known = self.series.known[ahead(origins, self.config.data.horizon)]
+        truth = self.seen.targets(origins).T.astype(np.float64)
+        found = Outlook(self.read(params, self.seen, origins), truth, known)
+        return outlook.stretch(found, self.config.model.interval)
 
-    def test(self, params: PyTree) -> Outlook:
-        """The forecasts of the test part, their intervals stretched, and what came."""
-        found = self.look(params, "test")
-        return found._replace(said=outlook.stretched(found.said, self.stretch(params)))
+    def say(self, params: PyTree, seen: Horizons, origins: Ints, factor: float) -> Floats:
+        """Forecasts from some origins: intervals (N, horizon, 3) in units of the target, stretched by a factor.
+
+        They are stretched while they are scaled, so that what a transform keeps above zero stays there.
+        """
+        return seen.values(origins, outlook.stretched(self.read(params, seen, origins), factor))
+
+    def look(self, params: PyTree, part: str) -> Outlook:
+        """The forecasts of a part, and what came; those of the test part alone are stretched."""
+        origins = self.origins(part)
+        rows = ahead(origins, self.config.data.horizon)
+        factor = self.stretch(params) if part == "test" else 1.0
+        said = self.say(params, self.seen, origins, factor)
+        return Outlook(said, self.series.values[rows, 0], self.series.known[rows])
 
     def evaluate(self, params: PyTree, split: Split) -> dict[str, float]:
         """The error of the medians, and what the intervals hold; those of the validation part as the model has them."""
-        found = self.test(params) if split == "test" else self.look(params, split)
-        return outlook.scores(found, self.unit)
+        return outlook.scores(self.look(params, split), self.unit)
 
     @cached_property
     def unit(self) -> float:
@@ -241,8 +248,7 @@ class Forecast(Task):
         path = options.input if prompt is None else prompt
         series = fitting.load_again(self.config.data, self.fitted, path) if path else self.series
         seen = self._see(series)
-        said = self.say(params, seen, np.array([len(series) - 1]))
-        said = outlook.stretched(said, self.stretch(params))[0]
+        said = self.say(params, seen, np.array([len(series) - 1]), self.stretch(params))[0]
         model = self.config.model
         middle = "median" if model.head == "quantile" else "mean"
         return outlook.table(series.times.after(len(said)), said, model.interval, middle)
@@ -250,7 +256,7 @@ class Forecast(Task):
     def finish(self, params: PyTree, run_dir: Path, key: jax.Array) -> list[Path]:
         """Write report.txt, forecast.png and errors.png, all of the test part."""
         del key
-        found, series = self.test(params), self.series
+        found, series = self.look(params, "test"), self.series
         paths = [run_dir / name for name in ("report.txt", "forecast.png", "errors.png")]
         text = outlook.report(found, self.others, self.unit, self.config.model.interval) + "\n"
         paths[0].write_text(text, encoding="utf-8")
@@ -264,6 +270,6 @@ class Forecast(Task):
 
 
 @partial(jax.jit, static_argnums=0)
-def _said(model: Forecaster, params: PyTree, past: Any, future: Any) -> jax.Array:
+def _read(model: Forecaster, params: PyTree, past: Any, future: Any) -> jax.Array:
     """The intervals (horizon, B, 3), scaled."""
     return quantiles(apply(model, params, past, future), model.options)

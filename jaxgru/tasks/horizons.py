@@ -16,6 +16,8 @@ if TYPE_CHECKING:
     from jaxgru.data.times import Times
     from jaxgru.tasks.scaling import Scaling
 
+LEAST = 0.05  # the least deviation of a window, where that of the training part is 1
+
 Floats = npt.NDArray[np.float64]
 Singles = npt.NDArray[np.float32]
 Ints = npt.NDArray[np.integer]
@@ -60,15 +62,22 @@ class Horizons:
         """How many numbers a step of the past has, and one of the future."""
         return self.zs.shape[1] + self.waves.shape[1], self.waves.shape[1] + 1
 
-    def level(self, origins: Ints) -> Floats:
-        """What is taken off the window of each origin: (N, columns)."""
-        levels = self.zs[origins]
-        return levels if self.scaling.around == "last" else np.zeros_like(levels)
+    def rows(self, origins: Ints) -> Ints:
+        """The rows (window, N) that are read before each origin, and at it."""
+        return origins + np.arange(1 - self.window, 1)[:, None]
+
+    def frame(self, origins: Ints) -> tuple[Floats, Floats]:
+        """What is taken off the window of each origin, and what it is divided by: (N, columns) each."""
+        last = self.zs[origins]
+        if self.scaling.around != "window":
+            return last if self.scaling.around == "last" else np.zeros_like(last), np.ones_like(last)
+        windows = self.zs[self.rows(origins)]
+        return windows.mean(0), np.maximum(windows.std(0), LEAST)
 
     def past(self, origins: Ints) -> Singles:
         """What is read (window, N, columns + waves), the target first."""
-        rows = origins + np.arange(1 - self.window, 1)[:, None]
-        zs = self.zs[rows] - self.level(origins)
+        rows, (level, unit) = self.rows(origins), self.frame(origins)
+        zs = (self.zs[rows] - level) / unit
         return np.concatenate([zs.astype(np.float32), self.waves[rows]], 2)
 
     def future(self, origins: Ints) -> Singles:
@@ -79,11 +88,13 @@ class Horizons:
 
     def targets(self, origins: Ints) -> Singles:
         """What should be said (horizon, N), scaled."""
-        zs = self.zs[ahead(origins, self.horizon), 0] - self.level(origins)[:, :1]
+        level, unit = self.frame(origins)
+        zs = (self.zs[ahead(origins, self.horizon), 0] - level[:, :1]) / unit[:, :1]
         return zs.T.astype(np.float32)
 
     def values(self, origins: Ints, out: Floats) -> Floats:
         """What scaled forecasts (N, horizon, 3) mean in units of the target."""
         wanted = ahead(origins, self.horizon)
         centers = self.scaling.center(self.times)[wanted, 0]
-        return self.scaling.back(out + self.level(origins)[:, :1, None], centers[..., None])
+        level, unit = (part[:, :1, None] for part in self.frame(origins))
+        return self.scaling.back(out * unit + level, centers[..., None])

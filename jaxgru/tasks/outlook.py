@@ -22,6 +22,7 @@ Flags = npt.NDArray[np.bool_]
 STEPS = 24  # of a long horizon that a table has rows for
 PANELS = 4  # origins of a picture
 HISTORY = 3  # horizons before an origin that are drawn
+LEAST = 1e-12  # the width of an interval's half that can be stretched
 OURS = "this model"
 
 
@@ -79,10 +80,11 @@ def scores(outlook: Outlook, scale: float) -> dict[str, float]:
 def stretch(outlook: Outlook, interval: float) -> float:
     """By what to stretch intervals about their middles so that they hold the share they should, of these values.
 
-        k = the ⌈(n + 1) p⌉-th smallest of max((y − m) / (high − m), (m − y) / (m − low))
+        k = max(1, the ⌈(n + 1) p⌉-th smallest of r),   r = (y − m) / (high − m) or (m − y) / (m − low)
 
     That is split conformal prediction with the interval's own width as the measure. Of values that are not
-    exchangeable, as those of a series are not, it promises nothing; it mends what is wrong on average.
+    exchangeable, as those of a series are not, it promises nothing. It never narrows intervals, for where time has
+    gone on they are more often too narrow than too wide.
 
     Args:
       outlook: forecasts of values that nothing was fitted to.
@@ -97,9 +99,10 @@ def stretch(outlook: Outlook, interval: float) -> float:
     """
     low, middle, high = np.moveaxis(outlook.said, -1, 0)
     off = outlook.truth - middle
-    ratios = np.sort(np.where(off > 0, off / (high - middle), -off / (middle - low))[outlook.known])
+    room = np.maximum(np.where(off > 0, high - middle, middle - low), LEAST)
+    ratios = np.sort((np.abs(off) / room)[outlook.known])
     place = min(int(np.ceil((len(ratios) + 1) * interval)), len(ratios)) - 1
-    return float(ratios[place])
+    return max(float(ratios[place]), 1.0)
 
 
 def stretched(said: Floats, factor: float) -> Floats:

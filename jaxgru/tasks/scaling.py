@@ -18,7 +18,7 @@ Floats = npt.NDArray[np.float64]
 Ints = npt.NDArray[np.integer]
 
 TRANSFORMS = ("none", "sqrt", "log")
-AROUND = ("auto", "last", "mean", "months")
+AROUND = ("auto", "last", "mean", "months", "window")
 LARGEST = 60.0  # the largest logarithm that is taken back: e^60 is 1e26
 
 
@@ -31,7 +31,8 @@ class Scaling:
     Args:
       transform: of the target: "none", "sqrt" or "log".
       around: what values are told from: "mean", of the training part; "months", the mean of each month there; or
-        "last", the value at the origin of each forecast, so that a level never seen in training is nothing new.
+        "last", the value at the origin of each forecast, so that a level never seen in training is nothing new; or
+        "window", the mean of what is read before it, in units of its deviation, so that no scale is new either.
       centers: c of each month, or of none: (12 or 1, columns).
       scales: s of each column: the deviation in training, around "last" that of what the horizon brings.
     """

@@ -128,7 +128,7 @@ class TestData:
         jax.tree.map(np.testing.assert_array_equal, again.batch(17), task.batch(17))
         assert not np.array_equal(other.batch(17)["past"], task.batch(17)["past"])
 
-    @pytest.mark.parametrize("around", ["auto", "last", "mean", "months"])
+    @pytest.mark.parametrize("around", ["auto", "last", "mean", "months", "window"])
     def test_scalers_come_from_the_training_part_alone(
         self, table: Path, tmp_path: Path, around: str
     ) -> None:
@@ -162,7 +162,7 @@ class TestData:
         rows[at + 1 :] *= 7
         other = Forecast(make_config(write(tmp_path / "other.csv", rows)))
         where = np.arange(at - 5, at + 2)
-        one, two = (each.say(params, each.seen, where) for each in (task, other))
+        one, two = (each.say(params, each.seen, where, 1.0) for each in (task, other))
         np.testing.assert_array_equal(one[:-1], two[:-1])
         assert (one[-1] != two[-1]).all()
         classics = [each.others for each in (task, other)]
@@ -184,7 +184,7 @@ class TestData:
         wrong = batch | {"targets": np.where(batch["known"], batch["targets"], 1e6)}
         loss, key = jax.jit(task.loss), jax.random.key(0)
         assert loss(params, (), batch, key)[0] == loss(params, (), wrong, key)[0]
-        found = task.test(params)
+        found = task.look(params, "test")
         assert (~found.known).sum() == HORIZON
         truth = np.where(found.known, found.truth, 1e6)
         assert outlook.scores(found, 1.0) == outlook.scores(found._replace(truth=truth), 1.0)
@@ -233,8 +233,8 @@ class TestModel:
 
     def test_forecasts_do_not_depend_on_their_company(self, task: Forecast, params: Any) -> None:
         where = task.origins("test")
-        together = task.say(params, task.seen, where)
-        alone = np.concatenate([task.say(params, task.seen, where[[i]]) for i in (0, 17, -1)])
+        together = task.say(params, task.seen, where, 1.0)
+        alone = np.concatenate([task.say(params, task.seen, where[[i]], 1.0) for i in (0, 17, -1)])
         np.testing.assert_allclose(alone, together[[0, 17, -1]], rtol=1e-6)
 
     @pytest.mark.parametrize("exogenous", ["size", "noise"])
@@ -301,8 +301,19 @@ class TestScaling:
             rows[:, 0] += offset
             tasks.append(Forecast(make_config(write(tmp_path / "a.csv", rows), data={"around": "last"})))
         params = jax.jit(tasks[0].init)(jax.random.key(3))
-        low, high = (each.say(params, each.seen, each.origins("test")) for each in tasks)
+        low, high = (each.say(params, each.seen, each.origins("test"), 1.0) for each in tasks)
         np.testing.assert_allclose(high - low, 100, rtol=1e-4)
+
+    def test_around_the_window_a_scale_is_nothing_new(self, tmp_path: Path) -> None:
+        """Forecasts of a series that is seven times as large are seven times as large, though scalers are not."""
+        rows = make_rows()
+        task = Forecast(make_config(write(tmp_path / "a.csv", rows), data={"around": "window"}))
+        params = jax.jit(task.init)(jax.random.key(3))
+        where = np.array([ROWS - 1])
+        large = write(tmp_path / "large.csv", 7 * rows)
+        series = Forecast(make_config(large, data={"around": "window"})).series
+        said = [task.say(params, task._see(each), where, 1.0) for each in (task.series, series)]
+        np.testing.assert_allclose(said[1], 7 * said[0], rtol=1e-4)
 
     def test_a_column_that_never_changes_is_harmless(self, tmp_path: Path) -> None:
         rows = make_rows()
@@ -322,6 +333,16 @@ class TestOutlook:
         assert outlook.scores(found, 1.0)["coverage"] < 0.3
         assert outlook.scores(after, 1.0)["coverage"] == pytest.approx(0.8, abs=0.002)
         assert outlook.scores(after, 1.0)["mae"] == outlook.scores(found, 1.0)["mae"]
+        wide = found._replace(said=outlook.stretched(said, 100))
+        assert outlook.stretch(wide, 0.8) == 1
+
+    def test_stretched_intervals_stay_where_a_transform_keeps_them(self, table: Path, params: Any) -> None:
+        """No interval of a square reaches below zero, however far it is stretched."""
+        task = Forecast(make_config(table, data={"transform": "sqrt"}))
+        said = task.say(params, task.seen, task.origins("test"), 1e3)
+        assert (said >= 0).all()
+        assert (said[..., 0] == 0).any()
+        assert (np.diff(said, axis=-1) >= 0).all()
 
     def test_a_report_has_each_step_and_each_method(self) -> None:
         said = np.tile([1.0, 2.0, 4.0], (5, 3, 1))
@@ -391,7 +412,7 @@ class TestRun:
         text = opened.sample(str(early))
         task = opened.task
         assert isinstance(task, Forecast)
-        found = task.test(opened.params).said[list(task.origins("test")).index(199)]
+        found = task.look(opened.params, "test").said[list(task.origins("test")).index(199)]
         assert text == outlook.table(task.series.times[:200].after(4), found, 0.8, "median")
         assert opened.sample(input=str(early)) == text
 
@@ -463,6 +484,14 @@ class TestRefusals:
             UserError, match=r"data\.around=months needs a row for each month, and a year of them"
         ):
             Forecast(make_config(path, data=data))
+
+    def test_a_table_that_lost_rows(self, task: Forecast, params: Any, tmp_path: Path) -> None:
+        path = write(tmp_path / "less.csv", make_rows()[:230])
+        other = Forecast.restore(make_config(path), json.loads(json.dumps(task.vocabulary)))
+        had = "the run was trained on 240 rows of heat, size, noise"
+        with pytest.raises(UserError) as error:
+            other.sample(params, None, jax.random.key(0), other.config.sample)
+        assert str(error.value) == f"{path}: 230 rows of heat, size, noise; {had}"
 
     def test_a_linear_layer_wider_than_the_window(self, table: Path) -> None:
         with pytest.raises(UserError, match=r"^model\.linear=13 is more than data\.window=12$"):
