@@ -22,7 +22,6 @@ from jaxgru.tasks.options import check_shares, keep_path
 from jaxgru.tasks.outlook import Outlook
 from jaxgru.tasks.scaling import AROUND, TRANSFORMS
 from jaxgru.training.config import Config, option
-from jaxgru.training.errors import UserError
 from jaxgru.training.task import PyTree, Split, Task
 
 if TYPE_CHECKING:
@@ -40,7 +39,7 @@ Ints = npt.NDArray[np.integer]
 class Data:
     """The table [data]: which series, how it is cut, and how the network sees it."""
 
-    series: str = option("sunspots-monthly", "the series where no path is given", choices=tuple(KNOWN))
+    series: str = option("co2", "the series where no path is given", choices=tuple(KNOWN))
     path: str = option("", "a table of numbers (CSV), a row for each time; empty means the series above")
     time: str = option("", "the column that says when; empty: the one that looks like it")
     target: str = option("", "the column to forecast; empty: the only one with numbers")
@@ -96,8 +95,6 @@ class Forecast(Task):
     def __init__(self, config: Config, vocabulary: dict[str, Any] | None = None) -> None:
         self.config = config
         data = config.data
-        if config.model.linear > data.window:
-            raise UserError(f"model.linear={config.model.linear} is more than data.window={data.window}")
         self.fitted = fitting.fit(data, self.series) if vocabulary is None else Fitted.restore(vocabulary)
         self.vocabulary = asdict(self.fitted)
         self.model = Forecaster(data.horizon, config.model)

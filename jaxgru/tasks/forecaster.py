@@ -25,7 +25,9 @@ class Model:
 
     hidden_size: int = option(32, "units of each GRU layer", at_least=1, at_most=65536)
     layers: int = option(1, "GRU layers that read, and as many that write", at_least=1, at_most=64)
-    linear: int = option(0, "values before the origin that a linear layer reads beside the GRU", at_least=0)
+    linear: int = option(
+        0, "values up to the origin, of the window, that a linear layer reads beside the GRU", at_least=0
+    )
     dropout: float = option(
         0.1, "the share of a layer's outputs that training leaves out", at_least=0, below=1
     )
