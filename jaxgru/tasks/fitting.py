@@ -215,7 +215,7 @@ def classics(series: Series, fitted: Fitted, where: Ints, horizon: int) -> dict[
         f"AR({fitted.lags})": model.forecast(ys, where, horizon),
         "last value": classical.last_value(ys, where, horizon),
     }
-    if series.times.kind == "month" and series.season == 12:
+    if series.times.kind == "month" and series.season == 12 and not fitted.drift:
         months = months_of(series.times.and_after(horizon))
         said["month means"] = classical.month_means(
             ys[:before], months[:before], months[ahead(where, horizon)]
