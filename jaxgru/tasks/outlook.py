@@ -80,11 +80,10 @@ def scores(outlook: Outlook, scale: float) -> dict[str, float]:
 def stretch(outlook: Outlook, interval: float) -> float:
     """By what to stretch intervals about their middles so that they hold the share they should, of these values.
 
-        k = max(1, the ⌈(n + 1) p⌉-th smallest of r),   r = (y − m) / (high − m) or (m − y) / (m − low)
+        k = the ⌈(n + 1) p⌉-th smallest of r,   r = (y − m) / (high − m) or (m − y) / (m − low)
 
     That is split conformal prediction with the interval's own width as the measure. Of values that are not
-    exchangeable, as those of a series are not, it promises nothing. It never narrows intervals, for where time has
-    gone on they are more often too narrow than too wide.
+    exchangeable, as those of a series are not, it promises nothing; it mends what is wrong on average.
 
     Args:
       outlook: forecasts of values that nothing was fitted to.
@@ -102,7 +101,7 @@ def stretch(outlook: Outlook, interval: float) -> float:
     room = np.maximum(np.where(off > 0, high - middle, middle - low), LEAST)
     ratios = np.sort((np.abs(off) / room)[outlook.known])
     place = min(int(np.ceil((len(ratios) + 1) * interval)), len(ratios)) - 1
-    return max(float(ratios[place]), 1.0)
+    return float(ratios[place])
 
 
 def stretched(said: Floats, factor: float) -> Floats:
