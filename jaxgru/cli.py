@@ -66,6 +66,7 @@ Generates with the best checkpoint of a run.
 
   INPUT       chars, words         how the text begins
               classify, translate  the text to read
+              forecast             a table with the run's columns, to go on from its end
               music                a MIDI file or a score to go on with
               speech               a .wav or .ts file, or the number of an utterance of the test split
               adding, copy         numbers with two marks; ten digits

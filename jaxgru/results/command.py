@@ -76,7 +76,8 @@ def results(argv: Sequence[str]) -> int:
     runs = {name: planned_runs(name, plan[name], given) for name in given.rows or plan}
     configs = {run: planned_config(run, given.plan) for each in runs.values() for run in each}
     if given.list:
-        sys.stdout.write("".join(f"{line(each)}\n" for each in runs.values()))
+        width = max(map(len, runs))
+        sys.stdout.write("".join(f"{line(each, width)}\n" for each in runs.values()))
         return 0
     for run, config in configs.items():  # all of them, before hours of training
         refuse_another(run, config)
@@ -133,11 +134,11 @@ def planned_runs(name: str, planned: Mapping[str, Any], given: Namespace) -> lis
     return runs
 
 
-def line(runs: Sequence[Run]) -> str:
-    """A row of the plan, for people."""
+def line(runs: Sequence[Run], width: int) -> str:
+    """A row of the plan, for people, its name so wide."""
     config, _, _, *settings = runs[0].words
     state = f"{sum(run.finished for run in runs)} of {len(runs)} runs finished"
-    return f"{runs[0].row:<20}{state}  train {shlex.join([config, *settings])}"
+    return f"{runs[0].row:<{width}}  {state}  train {shlex.join([config, *settings])}"
 
 
 def planned_config(run: Run, plan: Path) -> Config:

@@ -116,8 +116,8 @@ def test_a_wrong_file_is_named_with_its_line(tmp_path: Path, content: str, fault
 
 
 def test_sizes_are_bounded(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(series, "MOST_STEPS", 3)
-    monkeypatch.setattr(series, "MOST_CHANNELS", 2)
+    monkeypatch.setattr(tsfiles, "MOST_STEPS", 3)
+    monkeypatch.setattr(tsfiles, "MOST_CHANNELS", 2)
     assert refusal(tmp_path, HEADER + "1,2,3,4:1:a") == "line 10: dimension 1 has 4 values; there can be 3"
     assert refusal(tmp_path, "@data\n1:2:3") == "line 2: 3 dimensions; there can be 2"
 

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 import scipy.io
 
-from jaxgru.data import DataError, midi, sound, tsfiles
+from jaxgru.data import DataError, midi, series, sound, tsfiles
 from jaxgru.data.music import matrices, read_piece
 from jaxgru.training.checkpoint import Snapshot, Store
 from jaxgru.training.config import Config, build
@@ -140,6 +140,21 @@ def test_sounds(tmp_path, dtype):
     refused = [message for message in messages if message is not None]
     report(refused, "sounds")
     assert all(message.startswith(f"{path}: ") for message in refused)
+
+
+def test_tables(tmp_path):
+    path = tmp_path / "t.csv"
+    content = "date,x,y\n" + "".join(f"2001-01-{day:02d},{day}.5,{day * day}\n" for day in range(1, 29))
+
+    def load(data):
+        path.write_bytes(data)
+        found = series.read(path, target="x", exogenous="y", missing="carry")
+        assert np.isfinite(found.values).all()
+
+    messages = [refusal(DataError, load, data) for data in mutations(content.encode())]
+    refused = [message for message in messages if message is not None]
+    report(refused, "tables")
+    assert all(message.startswith(f"{path}: ") and "\n" not in message for message in refused)
 
 
 def test_what_stands_beside_the_weights(tmp_path, capsys):

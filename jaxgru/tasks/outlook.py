@@ -1,0 +1,223 @@
+"""What forecasts are worth: their scores, a table of them, and the pictures people look at first."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, NamedTuple
+
+import numpy as np
+import numpy.typing as npt
+
+from jaxgru.tasks.pictures import new_figure, save
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+    from pathlib import Path
+
+    from jaxgru.data.series import Series
+    from jaxgru.data.times import Times
+
+Floats = npt.NDArray[np.float64]
+Flags = npt.NDArray[np.bool_]
+
+STEPS = 24  # of a long horizon that a table has rows for
+PANELS = 4  # origins of a picture
+HISTORY = 3  # horizons before an origin that are drawn
+LEAST = 1e-12  # the width of an interval's half that can be stretched
+OURS = "this model"
+
+
+class Outlook(NamedTuple):
+    """Forecasts from N origins, and what came.
+
+    Args:
+      said: (N, horizon, 3), the lower end, the middle and the upper end of each interval.
+      truth: (N, horizon).
+      known: (N, horizon), whether it was there.
+    """
+
+    said: Floats
+    truth: Floats
+    known: Flags
+
+    @property
+    def inside(self) -> Flags:
+        """Whether the truth is within the interval (N, horizon)."""
+        return (self.said[..., 0] <= self.truth) & (self.truth <= self.said[..., 2])
+
+
+def error(said: Floats, truth: Floats, known: Flags) -> float:
+    """The mean absolute error of forecasts (N, horizon), where the truth is known."""
+    return float(np.abs(said - truth)[known].mean())
+
+
+def by_step(errors: Floats, known: Flags) -> Floats:
+    """The mean of each step (horizon,) of numbers (N, horizon), where the truth is known; nan where it never is."""
+    count = known.sum(0)
+    return np.where(count > 0, np.where(known, errors, 0).sum(0) / np.maximum(count, 1), np.nan)
+
+
+def scores(outlook: Outlook, scale: float) -> dict[str, float]:
+    """The errors of the middles, and how many values the intervals hold, and how wide they are.
+
+    Args:
+      outlook: the forecasts.
+      scale: what the error is divided by in `mase`.
+
+    Example:
+      >>> said = np.array([[[1.0, 2, 3], [1, 2, 3]]])
+      >>> scores(Outlook(said, np.array([[2.5, 4]]), np.ones((1, 2), bool)), scale=2.5)
+      {'mae': 1.25, 'mase': 0.5, 'coverage': 0.5, 'width': 2.0}
+    """
+    mae = error(outlook.said[..., 1], outlook.truth, outlook.known)
+    return {
+        "mae": mae,
+        "mase": mae / scale,
+        "coverage": float(outlook.inside[outlook.known].mean()),
+        "width": float((outlook.said[..., 2] - outlook.said[..., 0])[outlook.known].mean()),
+    }
+
+
+def stretch(outlook: Outlook, interval: float) -> float:
+    """By what to stretch intervals about their middles so that they hold the share they should, of these values.
+
+        k = the ⌈(n + 1) p⌉-th smallest of r,   r = (y − m) / (high − m) or (m − y) / (m − low)
+
+    That is split conformal prediction with the interval's own width as the measure. Of values that are not
+    exchangeable, as those of a series are not, it promises nothing; it mends what is wrong on average.
+
+    Args:
+      outlook: forecasts of values that nothing was fitted to.
+      interval: p, the share.
+
+    Example:
+      >>> said = np.array([[[-1.0, 0, 1]] * 4])
+      >>> stretch(Outlook(said, np.array([[0.5, -1, 2, 4]]), np.ones((1, 4), bool)), interval=0.5)
+      2.0
+
+    References: Romano, Patterson, Candès 2019 (arXiv:1905.03222), of which this is the form that scales.
+    """
+    low, middle, high = np.moveaxis(outlook.said, -1, 0)
+    off = outlook.truth - middle
+    room = np.maximum(np.where(off > 0, high - middle, middle - low), LEAST)
+    ratios = np.sort((np.abs(off) / room)[outlook.known])
+    place = min(int(np.ceil((len(ratios) + 1) * interval)), len(ratios)) - 1
+    return float(ratios[place])
+
+
+def stretched(said: Floats, factor: float) -> Floats:
+    """Intervals (…, 3) stretched about their middles."""
+    middle = said[..., 1:2]
+    return middle + factor * (said - middle)
+
+
+def report(outlook: Outlook, others: Mapping[str, Floats], scale: float, interval: float) -> str:
+    """A table of the errors of each step, the model's beside those of other methods, and what its intervals hold."""
+    known = outlook.known
+    methods = {OURS: outlook.said[..., 1], **others}
+    steps = {name: by_step(np.abs(said - outlook.truth), known) for name, said in methods.items()}
+    width = by_step(outlook.said[..., 2] - outlook.said[..., 0], known)
+    inside = by_step(outlook.inside.astype(float), known)
+    rows = [["step", *methods, f"{interval:.0%} interval holds", "width"]]
+    horizon = known.shape[1]
+    for h in np.unique(np.linspace(0, horizon - 1, min(horizon, STEPS)).round().astype(int)).tolist():
+        errors = [f"{each[h]:.4g}" for each in steps.values()]
+        rows += [[str(h + 1), *errors, f"{inside[h]:.3f}", f"{width[h]:.4g}"]]
+    total = scores(outlook, scale)
+    maes = [error(said, outlook.truth, known) for said in methods.values()]
+    ends = [f"{total['coverage']:.3f}", f"{total['width']:.4g}"]
+    rows += [
+        ["all", *(f"{mae:.4g}" for mae in maes), *ends],
+        ["MASE", *(f"{mae / scale:.3f}" for mae in maes), "", ""],
+    ]
+    title = f"MAE by step of the horizon, from {len(known)} origins of the test part"
+    return "\n".join([title, "", *aligned(rows)])
+
+
+def aligned(rows: Sequence[Sequence[str]]) -> list[str]:
+    """Rows of a table as lines: the first column to the left, the others to the right.
+
+    Example:
+      >>> aligned([("step", "a"), ("1", "0.25")])
+      ['step     a', '1     0.25']
+    """
+    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
+    lines = []
+    for first, *rest in rows:
+        cells = [first.ljust(widths[0]), *map(str.rjust, rest, widths[1:])]
+        lines.append("  ".join(cells).rstrip())
+    return lines
+
+
+def table(times: Times, said: Floats, interval: float, middle: str) -> str:
+    """A forecast (horizon, 3) as people read it: a row for each time.
+
+    Example:
+      >>> from jaxgru.data.times import Times
+      >>> print(table(Times.rows(1).after(2), np.array([[1.0, 2, 3], [0, 2, 4]]), 0.8, "median"))
+      time  10 %  median  90 %
+      2        1       2     3
+      3        0       2     4
+    """
+    tail = (1 - interval) / 2
+    rows = [["time", f"{100 * tail:.3g} %", middle, f"{100 * (1 - tail):.3g} %"]]
+    rows += [
+        [label, *(f"{value:.5g}" for value in row)]
+        for label, row in zip(times.labels(), said.tolist(), strict=True)
+    ]
+    return "\n".join(aligned(rows))
+
+
+def draw(
+    path: Path,
+    series: Series,
+    origins: npt.NDArray[np.integer],
+    outlook: Outlook,
+    beside: tuple[str, Floats],
+    about: str,
+) -> None:
+    """Draws forecasts from some origins: what was before, what came, the middle with its interval, the naive forecast.
+
+    Args:
+      path: of the PNG.
+      series: the values.
+      origins: (N,), of the forecasts.
+      outlook: the forecasts.
+      beside: the name of the method beside it, and its forecasts (N, horizon).
+      about: what stands above.
+    """
+    count, horizon = outlook.known.shape
+    shown = np.unique(np.linspace(0, count - 1, min(PANELS, count)).round().astype(int))
+    xs, ys = series.times.scale(), series.values[:, 0]
+    name, others = beside
+    figure = new_figure(10, 2.3 * len(shown) + 0.8, "constrained")
+    figure.suptitle(about.replace("$", r"\$"))
+    for axes, i in zip(figure.subplots(len(shown), squeeze=False)[:, 0], shown, strict=True):
+        at = int(origins[i])
+        past, come = slice(max(at - HISTORY * horizon, 0), at + 1), slice(at + 1, at + 1 + horizon)
+        low, middle, high = outlook.said[i].T
+        axes.plot(xs[past], ys[past], color="black", linewidth=1)
+        truth = np.append(ys[at], np.where(outlook.known[i], ys[come], np.nan))
+        axes.plot(xs[at : come.stop], truth, color="black", linewidth=1, marker=".", label="what came")
+        axes.plot(xs[come], others[i], color="C7", linestyle="--", label=name)
+        axes.plot(xs[come], middle, color="C0", label=OURS)
+        axes.fill_between(xs[come], low, high, color="C0", alpha=0.25, linewidth=0, label="its interval")
+        axes.axvline(xs[at], color="C7", linewidth=0.6)
+        axes.margins(x=0.01)
+    figure.axes[0].legend(loc="upper left", fontsize=8, ncols=4)
+    save(figure, path)
+
+
+def draw_errors(path: Path, outlook: Outlook, others: Mapping[str, Floats]) -> None:
+    """Draws the mean absolute error of each step of the horizon, the model's beside those of other methods."""
+    figure = new_figure(7, 4, "constrained")
+    axes = figure.subplots()
+    steps = np.arange(1, outlook.known.shape[1] + 1)
+    for name, said in {OURS: outlook.said[..., 1], **others}.items():
+        line = by_step(np.abs(said - outlook.truth), outlook.known)
+        axes.plot(
+            steps, line, label=name, linewidth=2.2 if name == OURS else 1.2, marker="." * (len(steps) < 3)
+        )
+    axes.set(xlabel="step of the horizon", ylabel="mean absolute error", ylim=(0, None))
+    axes.locator_params(axis="x", integer=True)
+    axes.legend()
+    save(figure, path)
