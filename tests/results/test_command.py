@@ -71,8 +71,8 @@ def test_list_shows_the_rows_and_trains_nothing(place: Place, capsys: pytest.Cap
     capsys.readouterr()
     assert place.results("--list") == 0
     assert [line.split("  train ") for line in capsys.readouterr().out.splitlines()] == [
-        ["chars               1 of 2 runs finished", "chars"],
-        ["b                   0 of 1 runs finished", "chars train.learning_rate=5"],
+        ["chars  1 of 2 runs finished", "chars"],
+        ["b      0 of 1 runs finished", "chars train.learning_rate=5"],
     ]
     assert place.calls("b-0") == []
 
