@@ -18,6 +18,7 @@ from jaxgru.training.config import option
 class Model:
     """The table [model]: noise and gaps in training, GRU layers, pooling, a projection."""
 
+    centre: bool = option(False, "whether each channel is told from its mean over the utterance")
     hidden_size: int = option(64, "units of each GRU layer, in each direction", at_least=1, at_most=65536)
     layers: int = option(1, "GRU layers, one above the other", at_least=1, at_most=64)
     bidirectional: bool = option(True, "whether each layer reads from the end as well")
@@ -33,6 +34,9 @@ class Model:
     )
     mask: float = option(
         0.3, "the longest gap that training cuts, as a share of an utterance", at_least=0, at_most=1
+    )
+    shift: int = option(
+        0, "by how many channels training moves an utterance up or down, at most", at_least=0, at_most=512
     )
     label_smoothing: float = option(
         0.1, "how much of a label is shared among all classes", at_least=0, below=1
@@ -56,8 +60,12 @@ class Listener(nn.Module):
     ) -> tuple[jax.Array, jax.Array]:
         """Take frames (T, B, C) and lengths (B,) to logits (B, classes) and each frame's share in them (B, T)."""
         options = self.options
+        if options.centre:
+            frames -= pooling.mean(frames, lengths)
         if not deterministic:
-            frames = disturb(self.make_rng("dropout"), frames, lengths, options.noise, options.mask)
+            key = self.make_rng("dropout")
+            frames = disturb(key, frames, lengths, options.noise, options.mask)
+            frames = moved(jax.random.fold_in(key, 1), frames, options.shift) if options.shift else frames
         gru = GRU(
             options.hidden_size,
             num_layers=options.layers,
@@ -104,3 +112,14 @@ def disturb(key: jax.Array, frames: jax.Array, lengths: jax.Array, noise: float,
         places = jnp.arange(len(frames))[:, None]
         frames = jnp.where(((start <= places) & (places < end))[..., None], 0, frames)
     return frames
+
+
+def moved(key: jax.Array, frames: jax.Array, most: int) -> jax.Array:
+    """Frames (T, B, C), of each row the channels moved up or down by up to `most`; those at the ends stand in for none.
+
+    For bands of sound: another voice has the same word a little higher or lower.
+    """
+    _, rows, channels = frames.shape
+    by = jax.random.randint(key, (rows, 1), -most, most + 1)
+    places = jnp.clip(jnp.arange(channels) + by, 0, channels - 1)
+    return jnp.take_along_axis(frames, places[None], axis=2)

@@ -237,12 +237,31 @@ class TestModel:
         wanted = 0.7 * np.eye(3)[batch["labels"][batch["real"]]] + 0.1
         assert float(value) == pytest.approx(-(wanted * np.log(odds)).sum(1).mean(), rel=1e-5)
 
-    @pytest.mark.parametrize("model", [{"dropout": 0.5}, {"noise": 0.5}, {"mask": 0.9}])
+    @pytest.mark.parametrize("model", [{"dropout": 0.5}, {"noise": 0.5}, {"mask": 0.9}, {"shift": 1}])
     def test_disturbances_follow_the_key(self, folder: Path, params: Any, model: Any) -> None:
         task = Speech(make_config(folder, model=SMALL | {"dropout": 0.0} | model))
         loss = jax.jit(task.loss)
         losses = [loss(params, (), task.batch(0), jax.random.key(k))[0] for k in (1, 1, 2)]
         assert losses[0] == losses[1] != losses[2]
+
+    def test_what_is_added_to_a_whole_channel_is_gone_where_it_is_centred(self, folder: Path) -> None:
+        task = Speech(make_config(folder, model=SMALL | {"centre": True}))
+        params, (first, *_) = task.init(jax.random.key(0)), task.train
+        same, other = (task.read(params, [each]).odds for each in (first, first + np.float32([3, -2])))
+        np.testing.assert_allclose(same, other, rtol=1e-4)
+        plain = Speech(make_config(folder, model=SMALL))
+        assert not np.allclose(
+            *(plain.read(params, [each]).odds for each in (first, first + np.float32([3, -2])))
+        )
+
+    def test_bands_move_together_by_as_much_as_they_may(self) -> None:
+        frames = jnp.broadcast_to(jnp.arange(5.0), (3, 400, 5))
+        rows = np.asarray(listener.moved(jax.random.key(0), frames, 2))
+        assert (rows == rows[0]).all()
+        found, counts = np.unique(rows[0], axis=0, return_counts=True)
+        wanted = [[0, 0, 0, 1, 2], [0, 0, 1, 2, 3], [0, 1, 2, 3, 4], [1, 2, 3, 4, 4], [2, 3, 4, 4, 4]]
+        assert found.tolist() == wanted
+        assert counts.min() > 50
 
     def test_noise_and_gaps_are_as_large_as_they_should_be(self) -> None:
         frames, lengths = jnp.ones((42, 500, 3)), jnp.full(500, 30)
