@@ -12,9 +12,9 @@ import numpy as np
 import numpy.typing as npt
 
 from jaxgru.data.labelled import short
-from jaxgru.tasks import dependencies
-from jaxgru.tasks.dependencies import LONGEST, Batch, Dependencies, Model, random_of
-from jaxgru.tasks.pair import NETWORKS
+from jaxgru.tasks.memory import dependencies
+from jaxgru.tasks.memory.dependencies import LONGEST, Batch, Dependencies, Model, random_of
+from jaxgru.tasks.memory.pair import NETWORKS
 from jaxgru.tasks.pictures import new_figure, save
 from jaxgru.training.config import option
 from jaxgru.training.errors import UserError

@@ -16,8 +16,8 @@ from jaxgru.data import DataError
 from jaxgru.data import text as texts
 from jaxgru.data.vocabulary import Characters
 from jaxgru.nn.linen import GRU
-from jaxgru.tasks.language import LanguageModel, read
-from jaxgru.tasks.ngram import KneserNey
+from jaxgru.tasks.language_models.language import LanguageModel, read
+from jaxgru.tasks.language_models.ngram import KneserNey
 from jaxgru.tasks.options import check_shares, keep_path
 from jaxgru.training.config import Config, option
 from jaxgru.training.errors import UserError

@@ -21,9 +21,9 @@ from jaxgru.data.padding import pieces
 from jaxgru.data.vocabulary import Words, check_words
 from jaxgru.layers.attention.pooling import AttentionPooling, AttentionPoolingParams
 from jaxgru.nn.linen import GRU
-from jaxgru.tasks import tfidf, verdicts
+from jaxgru.tasks.classification import tfidf, verdicts
+from jaxgru.tasks.classification.verdicts import Reading
 from jaxgru.tasks.options import buckets, keep_path
-from jaxgru.tasks.verdicts import Reading
 from jaxgru.training.config import Config, option
 from jaxgru.training.errors import UserError, warn
 from jaxgru.training.task import PyTree, Split, Task

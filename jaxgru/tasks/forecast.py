@@ -13,14 +13,14 @@ import numpy as np
 import numpy.typing as npt
 
 from jaxgru.data.series import KNOWN, MISSING
-from jaxgru.tasks import fitting, outlook
-from jaxgru.tasks.classical import ahead
-from jaxgru.tasks.fitting import Fitted
-from jaxgru.tasks.forecaster import Forecaster, Model, apply, losses, quantiles
-from jaxgru.tasks.horizons import Horizons
+from jaxgru.tasks.forecasting import fitting, outlook
+from jaxgru.tasks.forecasting.classical import ahead
+from jaxgru.tasks.forecasting.fitting import Fitted
+from jaxgru.tasks.forecasting.forecaster import Forecaster, Model, apply, losses, quantiles
+from jaxgru.tasks.forecasting.horizons import Horizons
+from jaxgru.tasks.forecasting.outlook import Outlook
+from jaxgru.tasks.forecasting.scaling import AROUND, TRANSFORMS
 from jaxgru.tasks.options import check_shares, keep_path
-from jaxgru.tasks.outlook import Outlook
-from jaxgru.tasks.scaling import AROUND, TRANSFORMS
 from jaxgru.training.config import Config, option
 from jaxgru.training.task import PyTree, Split, Task
 

@@ -19,13 +19,13 @@ from jaxgru.data.fetching import fetch
 from jaxgru.data.padding import pieces
 from jaxgru.data.utterances import Utterance, Utterances, load
 from jaxgru.data.vocabulary import check_words
-from jaxgru.tasks import frames as pictures
-from jaxgru.tasks import summaries, verdicts
-from jaxgru.tasks.frames import Shown
-from jaxgru.tasks.hearing import Data, Heard, hear
-from jaxgru.tasks.listener import Listener, Model
+from jaxgru.tasks.classification import frames as pictures
+from jaxgru.tasks.classification import summaries, verdicts
+from jaxgru.tasks.classification.frames import Shown
+from jaxgru.tasks.classification.hearing import Data, Heard, hear
+from jaxgru.tasks.classification.listener import Listener, Model
+from jaxgru.tasks.classification.verdicts import Reading
 from jaxgru.tasks.options import buckets
-from jaxgru.tasks.verdicts import Reading
 from jaxgru.training.config import Config, option
 from jaxgru.training.errors import UserError
 from jaxgru.training.task import PyTree, Split, Task

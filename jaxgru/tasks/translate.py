@@ -20,12 +20,12 @@ from jaxgru.data.padding import pieces
 from jaxgru.data.parallel import Pair, Parallel
 from jaxgru.data.tokens import text_of, tokens
 from jaxgru.data.vocabulary import Words, check_words
-from jaxgru.tasks import alignments
-from jaxgru.tasks.alignments import Translation
-from jaxgru.tasks.nearest import nearest
-from jaxgru.tasks.ngram import KneserNey
+from jaxgru.tasks.language_models.ngram import KneserNey
 from jaxgru.tasks.options import buckets, keep_path
-from jaxgru.tasks.translator import Model, Translator, score, search
+from jaxgru.tasks.translation import alignments
+from jaxgru.tasks.translation.alignments import Translation
+from jaxgru.tasks.translation.nearest import nearest
+from jaxgru.tasks.translation.translator import Model, Translator, score, search
 from jaxgru.training.config import Config, option
 from jaxgru.training.errors import UserError
 from jaxgru.training.task import PyTree, Split, Task

@@ -16,11 +16,11 @@ from jaxgru.data import DataError
 from jaxgru.data import text as texts
 from jaxgru.data.vocabulary import Words as Numbers
 from jaxgru.data.wordtext import END, UNKNOWN, Lines, Prose, WordText, frequent
-from jaxgru.tasks import surprise
-from jaxgru.tasks.language import LanguageModel
-from jaxgru.tasks.ngram import KneserNey
+from jaxgru.tasks.language_models import surprise
+from jaxgru.tasks.language_models.language import LanguageModel
+from jaxgru.tasks.language_models.ngram import KneserNey
+from jaxgru.tasks.language_models.wordmodel import Model, WordModel
 from jaxgru.tasks.options import check_shares, keep_path
-from jaxgru.tasks.wordmodel import Model, WordModel
 from jaxgru.training.config import Config, option
 from jaxgru.training.errors import UserError
 

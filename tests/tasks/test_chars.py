@@ -11,9 +11,10 @@ import pytest
 from jaxgru import decode
 from jaxgru.data.text import language_reference
 from jaxgru.data.vocabulary import Characters
-from jaxgru.tasks import find, language
+from jaxgru.tasks import find
 from jaxgru.tasks.chars import METRIC, Chars
-from jaxgru.tasks.language import CHUNK
+from jaxgru.tasks.language_models import language
+from jaxgru.tasks.language_models.language import CHUNK
 from jaxgru.training.config import Config, TrainConfig
 from jaxgru.training.configfile import locate, read
 from jaxgru.training.errors import UserError

@@ -3,8 +3,8 @@
 import numpy as np
 import pytest
 
-from jaxgru.tasks import classical
-from jaxgru.tasks.classical import Autoregression, ahead, choose_lags
+from jaxgru.tasks.forecasting import classical
+from jaxgru.tasks.forecasting.classical import Autoregression, ahead, choose_lags
 
 ORIGINS = np.array([30, 41, 55])
 

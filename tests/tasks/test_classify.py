@@ -15,9 +15,10 @@ import pytest
 from jaxgru.cli import main
 from jaxgru.data import DataError
 from jaxgru.data.labelled import Example
-from jaxgru.tasks import classify, find, logistic, tfidf, verdicts
+from jaxgru.tasks import classify, find
+from jaxgru.tasks.classification import logistic, tfidf, verdicts
+from jaxgru.tasks.classification.verdicts import Reading, Shaded
 from jaxgru.tasks.classify import Classify
-from jaxgru.tasks.verdicts import Reading, Shaded
 from jaxgru.training.config import Config
 from jaxgru.training.configfile import locate, read
 from jaxgru.training.errors import UserError

@@ -12,11 +12,12 @@ import numpy as np
 import pytest
 
 from jaxgru.cli import main
-from jaxgru.tasks import dependencies, find
+from jaxgru.tasks import find
 from jaxgru.tasks.adding import Adding
 from jaxgru.tasks.copying import BLANK, DELIMITER, Copy
-from jaxgru.tasks.dependencies import Dependencies, generator
-from jaxgru.tasks.pair import NETWORKS, equal_size
+from jaxgru.tasks.memory import dependencies
+from jaxgru.tasks.memory.dependencies import Dependencies, generator
+from jaxgru.tasks.memory.pair import NETWORKS, equal_size
 from jaxgru.training.config import Config
 from jaxgru.training.configfile import read
 from jaxgru.training.errors import UserError

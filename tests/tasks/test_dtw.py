@@ -4,8 +4,8 @@ import numpy as np
 import pytest
 
 from jaxgru.data.channels import Scaler
-from jaxgru.tasks import dtw, summaries
-from jaxgru.tasks.summaries import Part, baselines
+from jaxgru.tasks.classification import dtw, summaries
+from jaxgru.tasks.classification.summaries import Part, baselines
 
 
 def sequences(count: int, rng: np.random.Generator, channels: int = 3) -> list[np.ndarray]:

@@ -10,8 +10,8 @@ import numpy as np
 import optax
 import pytest
 
-from jaxgru.tasks import language
 from jaxgru.tasks.chars import METRIC, Chars
+from jaxgru.tasks.language_models import language
 from tests.tasks.helpers import config_of
 
 if TYPE_CHECKING:

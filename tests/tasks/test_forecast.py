@@ -16,12 +16,13 @@ from jaxgru.data import DataError
 from jaxgru.data import series as readers
 from jaxgru.data.series import Series
 from jaxgru.data.times import Times
-from jaxgru.tasks import find, outlook
-from jaxgru.tasks.classical import ahead
+from jaxgru.tasks import find
 from jaxgru.tasks.forecast import Forecast
-from jaxgru.tasks.forecaster import Model, losses, quantiles
-from jaxgru.tasks.outlook import Outlook
-from jaxgru.tasks.scaling import Scaling
+from jaxgru.tasks.forecasting import outlook
+from jaxgru.tasks.forecasting.classical import ahead
+from jaxgru.tasks.forecasting.forecaster import Model, losses, quantiles
+from jaxgru.tasks.forecasting.outlook import Outlook
+from jaxgru.tasks.forecasting.scaling import Scaling
 from jaxgru.training.config import Config
 from jaxgru.training.configfile import locate, read
 from jaxgru.training.errors import UserError

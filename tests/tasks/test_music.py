@@ -17,12 +17,13 @@ from scipy.special import expit
 from jaxgru.cli import main
 from jaxgru.data import DataError, midi, music
 from jaxgru.data.rolls import KEYS, LOWEST, Roll
-from jaxgru.tasks import find, playing
-from jaxgru.tasks.markov import Markov
+from jaxgru.tasks import find
+from jaxgru.tasks.composition import playing
+from jaxgru.tasks.composition.markov import Markov
+from jaxgru.tasks.composition.playing import play, unused
+from jaxgru.tasks.composition.rollmodel import apply
+from jaxgru.tasks.composition.voices import draw_voices
 from jaxgru.tasks.music import Compose, shifted
-from jaxgru.tasks.playing import play, unused
-from jaxgru.tasks.rollmodel import apply
-from jaxgru.tasks.voices import draw_voices
 from jaxgru.training.config import Config
 from jaxgru.training.configfile import locate, read
 from jaxgru.training.errors import UserError

@@ -5,8 +5,8 @@ import pytest
 
 from jaxgru.data.parallel import Pair
 from jaxgru.data.vocabulary import Words
-from jaxgru.tasks.nearest import features, nearest
-from jaxgru.tasks.tfidf import TFIDF
+from jaxgru.tasks.classification.tfidf import TFIDF
+from jaxgru.tasks.translation.nearest import features, nearest
 
 MEMORY = [Pair("Open the file", "0"), Pair("Close the file", "1"), Pair("Close", "2"), Pair("close", "3")]
 

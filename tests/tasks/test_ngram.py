@@ -5,7 +5,7 @@ from collections import Counter
 import numpy as np
 import pytest
 
-from jaxgru.tasks.ngram import DISCOUNTS, KneserNey
+from jaxgru.tasks.language_models.ngram import DISCOUNTS, KneserNey
 
 RANDOM = np.random.default_rng(0)
 TRAIN = RANDOM.choice(4, size=200, p=[0.5, 0.3, 0.15, 0.05])

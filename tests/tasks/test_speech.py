@@ -14,8 +14,9 @@ import pytest
 
 from jaxgru.cli import main
 from jaxgru.data import DataError
-from jaxgru.tasks import find, frames, listener, speech
-from jaxgru.tasks.frames import Shown
+from jaxgru.tasks import find, speech
+from jaxgru.tasks.classification import frames, listener
+from jaxgru.tasks.classification.frames import Shown
 from jaxgru.tasks.speech import Speech
 from jaxgru.training.config import Config
 from jaxgru.training.configfile import locate, read

@@ -17,10 +17,11 @@ import pytest
 from jaxgru.cli import main
 from jaxgru.data.padding import pieces
 from jaxgru.data.tokens import tokens
-from jaxgru.tasks import alignments, find
-from jaxgru.tasks.alignments import Translation
+from jaxgru.tasks import find
 from jaxgru.tasks.translate import Translate
-from jaxgru.tasks.translator import score, search
+from jaxgru.tasks.translation import alignments
+from jaxgru.tasks.translation.alignments import Translation
+from jaxgru.tasks.translation.translator import score, search
 from jaxgru.training.config import Config
 from jaxgru.training.configfile import locate, read
 from jaxgru.training.errors import UserError

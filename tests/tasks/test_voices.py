@@ -7,8 +7,8 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from jaxgru.tasks.markov import Markov, per_step
-from jaxgru.tasks.voices import MOST, draw_free, draw_voices, ranges_of
+from jaxgru.tasks.composition.markov import Markov, per_step
+from jaxgru.tasks.composition.voices import MOST, draw_free, draw_voices, ranges_of
 from tests.data.scores import chorale
 
 RANGES = [[2, 5], [1, 4], [0, 3]]

@@ -16,9 +16,10 @@ import pytest
 from jaxgru.cli import main
 from jaxgru.data.text import language_reference
 from jaxgru.data.wordtext import END
-from jaxgru.tasks import find, language, surprise, words
-from jaxgru.tasks.language import CHUNK
-from jaxgru.tasks.wordmodel import Model, WordModel, network
+from jaxgru.tasks import find, words
+from jaxgru.tasks.language_models import language, surprise
+from jaxgru.tasks.language_models.language import CHUNK
+from jaxgru.tasks.language_models.wordmodel import Model, WordModel, network
 from jaxgru.tasks.words import METRIC, Words
 from jaxgru.training.config import Config
 from jaxgru.training.configfile import locate, read

@@ -9,15 +9,15 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from jaxgru.tasks.rollmodel import apply
-from jaxgru.tasks.voices import draw_free, draw_voices
+from jaxgru.tasks.composition.rollmodel import apply
+from jaxgru.tasks.composition.voices import draw_free, draw_voices
 
 if TYPE_CHECKING:
     from pathlib import Path
 
     from jaxgru.data.rolls import Roll
-    from jaxgru.tasks.rollmodel import RollModel
-    from jaxgru.tasks.voices import Ranges
+    from jaxgru.tasks.composition.rollmodel import RollModel
+    from jaxgru.tasks.composition.voices import Ranges
     from jaxgru.training.task import PyTree
 
 CHOIR = ["soprano", "alto", "tenor", "bass"]

@@ -8,7 +8,7 @@ import numpy as np
 
 from jaxgru.data.tokens import JOINER, tokens
 from jaxgru.data.vocabulary import Words
-from jaxgru.tasks.tfidf import TFIDF
+from jaxgru.tasks.classification.tfidf import TFIDF
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

@@ -9,12 +9,12 @@ from typing import TYPE_CHECKING
 import numpy as np
 import numpy.typing as npt
 
-from jaxgru.tasks.classical import ahead
+from jaxgru.tasks.forecasting.classical import ahead
 
 if TYPE_CHECKING:
     from jaxgru.data.series import Series
     from jaxgru.data.times import Times
-    from jaxgru.tasks.scaling import Scaling
+    from jaxgru.tasks.forecasting.scaling import Scaling
 
 LEAST = 0.05  # the least deviation of a window, where that of the training part is 1
 

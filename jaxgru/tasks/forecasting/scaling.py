@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, Self
 import numpy as np
 import numpy.typing as npt
 
-from jaxgru.tasks import classical
+from jaxgru.tasks.forecasting import classical
 
 if TYPE_CHECKING:
     from jaxgru.data.series import Series

@@ -12,10 +12,10 @@ import numpy.typing as npt
 from jaxgru.data import DataError
 from jaxgru.data.series import Series, known, read
 from jaxgru.data.text import split
-from jaxgru.tasks import classical
-from jaxgru.tasks.classical import Autoregression, ahead
-from jaxgru.tasks.horizons import Horizons
-from jaxgru.tasks.scaling import Scaling, months_of, nearest
+from jaxgru.tasks.forecasting import classical
+from jaxgru.tasks.forecasting.classical import Autoregression, ahead
+from jaxgru.tasks.forecasting.horizons import Horizons
+from jaxgru.tasks.forecasting.scaling import Scaling, months_of, nearest
 from jaxgru.training.errors import UserError
 
 if TYPE_CHECKING:

@@ -9,14 +9,14 @@ import numpy as np
 import numpy.typing as npt
 
 from jaxgru.data.channels import Scaler
-from jaxgru.tasks import dtw, logistic
+from jaxgru.tasks.classification import dtw, logistic
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     import jax
 
-    from jaxgru.tasks.dtw import Floats
+    from jaxgru.tasks.classification.dtw import Floats
 
 Ints = npt.NDArray[np.integer]
 

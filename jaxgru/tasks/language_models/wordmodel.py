@@ -13,7 +13,7 @@ from jaxgru.cells.gru import GRU
 from jaxgru.layers.dropout import DropConnect, VariationalDropout
 from jaxgru.layers.stack import Stack
 from jaxgru.recurrence.scan import scan
-from jaxgru.tasks.language import read
+from jaxgru.tasks.language_models.language import read
 from jaxgru.training.config import option
 
 if TYPE_CHECKING:

@@ -16,8 +16,8 @@ import numpy as np
 from jaxgru.cells.gru import GRU
 from jaxgru.cells.initializers import Chrono
 from jaxgru.cells.rnn import RNN
-from jaxgru.tasks.learning import curve, draw_learning, far, verdict
-from jaxgru.tasks.pair import NETWORKS, Pair, equal_size
+from jaxgru.tasks.memory.learning import curve, draw_learning, far, verdict
+from jaxgru.tasks.memory.pair import NETWORKS, Pair, equal_size
 from jaxgru.training.config import LARGEST, Config, option
 from jaxgru.training.metrics import Metrics
 from jaxgru.training.task import PyTree, Split, Task

@@ -11,7 +11,7 @@ import jax.numpy as jnp
 import numpy as np
 import numpy.typing as npt
 
-from jaxgru.tasks import logistic
+from jaxgru.tasks.classification import logistic
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

@@ -1,0 +1,1 @@
+"""What `classify` and `speech` are made of: a model of frames, simple methods, and reports of what was told."""

@@ -1,0 +1,1 @@
+"""What `translate` is made of: the encoder and decoder, a translation memory, and pictures of attention."""
