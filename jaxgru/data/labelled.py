@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import re
 from collections import Counter
 from dataclasses import dataclass
@@ -249,7 +248,5 @@ class Labelled:
     @property
     def sha256(self) -> str:
         """The SHA-256 of all examples as they were split, in hexadecimal: it tells what a run saw."""
-        digest = hashlib.sha256()
-        for part in (self.train, self.validation, self.test):
-            digest.update("".join(f"{label}\t{' '.join(words)}\n" for label, words in part).encode() + b"\n")
-        return digest.hexdigest()
+        parts = (self.train, self.validation, self.test)
+        return texts.digest([f"{label}\t{' '.join(words)}" for label, words in part] for part in parts)

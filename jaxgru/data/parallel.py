@@ -228,7 +228,5 @@ class Parallel:
     @property
     def sha256(self) -> str:
         """The SHA-256 of all pairs as they were split, in hexadecimal: it tells what a run saw."""
-        digest = hashlib.sha256()
-        for pairs in (self.train, self.validation, self.test):
-            digest.update("".join(f"{source}\t{target}\n" for source, target in pairs).encode() + b"\n")
-        return digest.hexdigest()
+        parts = (self.train, self.validation, self.test)
+        return texts.digest([f"{source}\t{target}" for source, target in pairs] for pairs in parts)

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, BinaryIO, NamedTuple, Self
 from jaxgru.data import DataError
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Iterable, Iterator, Sequence
 
 MAX_BYTES = 1 << 30
 PARAGRAPH = "\n\n"
@@ -160,6 +160,19 @@ def drop_repeats(text: str) -> str:
       'one\n\ntwo\n\nthree'
     """
     return PARAGRAPH.join(dict.fromkeys(text.split(PARAGRAPH)))
+
+
+def digest(parts: Iterable[Iterable[str]]) -> str:
+    r"""The SHA-256 of the lines of some parts, in hexadecimal; an empty line ends each.
+
+    Example:
+      >>> digest([["one", "two"], ["three"]]) == hashlib.sha256(b"one\ntwo\n\nthree\n\n").hexdigest()
+      True
+    """
+    found = hashlib.sha256()
+    for lines in parts:
+        found.update("".join(f"{line}\n" for line in lines).encode() + b"\n")
+    return found.hexdigest()
 
 
 class Split(NamedTuple):
