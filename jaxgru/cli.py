@@ -86,6 +86,9 @@ class Command(NamedTuple):
     run: Callable[[Sequence[str]], int]
 
 
+NEED_LESS = "smaller sizes under [model] and [data], or a smaller train.batch_size, need less"
+
+
 class Parser(argparse.ArgumentParser):
     """An argument parser whose complaints are one line."""
 
@@ -117,11 +120,11 @@ def main(argv: Sequence[str] | None = None) -> int:
         return 1
     except OSError as error:
         return complain(f"{error.filename}: {error.strerror}" if error.filename else str(error), 1)
-    except jax.errors.JaxRuntimeError as error:
-        if "RESOURCE_EXHAUSTED" not in str(error):
+    except (MemoryError, jax.errors.JaxRuntimeError) as error:
+        if not isinstance(error, MemoryError) and "RESOURCE_EXHAUSTED" not in str(error):
             raise
-        mend = "smaller sizes under [model], or a smaller train.batch_size, need less"
-        return complain(f"the device has too little memory; {mend} ({str(error).splitlines()[0]})", 1)
+        why = str(error).partition("\n")[0]
+        return complain(f"there is too little memory; {NEED_LESS}{f' ({why})' if why else ''}", 1)
     except Interrupted as error:
         return error.exit_status
     except KeyboardInterrupt:

@@ -85,7 +85,9 @@ class TrainConfig:
     steps: int = option(1000, "optimiser steps of the whole run", at_least=1, at_most=LAST_STEP)
     batch_size: int = option(32, "sequences per batch", at_least=1, at_most=LARGEST)
     steps_per_call: int = option(10, "most steps in one dispatch to the device", at_least=1, at_most=10_000)
-    learning_rate: float = option(2e-3, "the highest learning rate, reached after the warm-up", above=0)
+    learning_rate: float = option(
+        2e-3, "the highest learning rate, reached after the warm-up", above=0, at_most=1e6
+    )
     warmup_steps: int = option(100, "steps of linear warm-up", at_least=0, at_most=LARGEST)
     schedule: str = option(
         "cosine", "how the rate falls after the warm-up", choices=("cosine", "linear", "constant")

@@ -5,7 +5,7 @@ from __future__ import annotations
 import sys
 import time
 from collections import deque
-from statistics import fmean, median
+from statistics import fmean
 from typing import TYPE_CHECKING, Any, Self
 
 if TYPE_CHECKING:
@@ -13,8 +13,8 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 LINE_EVERY = 5.0  # seconds between two plain lines of progress
-RECENT = 100  # dispatches whose speed counts,
-UNUSUAL = 8  # but for those that took so many times as long as most, because they compiled or scored
+FEW, RECENT = 5, 100  # dispatches whose speed counts, at least and at most,
+UNUSUAL = 8  # but for those that took so many times as long as the quickest: they compiled or scored
 LINES_SHOWN = 40  # of a text that a run left
 SMALL = 1e-3  # a score below it has too few decimals to be read
 HUGE = 1e6  # a score or loss from here on is that of a run that went wrong, mostly
@@ -57,9 +57,10 @@ class Display:
         before, self.last = self.last, (step, now)
         if before is not None and step > before[0]:
             self.seconds.append((now - before[1]) / (step - before[0]))
-        usual = [each for each in self.seconds if each <= UNUSUAL * median(self.seconds)]
-        pace = fmean(usual) if usual else 0
-        return f"  {1 / pace:.1f} steps/s  {clock((self.steps - step) * pace)} left" if pace else ""
+        if len(self.seconds) < FEW or not min(self.seconds):
+            return ""
+        pace = fmean(each for each in self.seconds if each <= UNUSUAL * min(self.seconds))
+        return f"  {1 / pace:.1f} steps/s  {clock((self.steps - step) * pace)} left"
 
     def evaluation(self, step: int, scores: Mapping[str, float], *, is_best: bool) -> None:
         """Shows the scores on the validation split."""

@@ -101,7 +101,7 @@ def draw_curves(path: Path, rows: list[dict[str, Any]], summary: Mapping[str, An
     figure = Figure(figsize=(7, 6), layout="constrained")
     upper, lower = figure.subplots(2, 1, sharex=True)
     plot(upper, rows, "loss", color="C0", linewidth=0.8)
-    upper.set(ylabel="training loss (nats)", title=f"{summary['task']}, {summary['parameters']:,} parameters")
+    upper.set(ylabel="training loss", title=f"{summary['task']}, {summary['parameters']:,} parameters")
     name = summary["metric"]
     plot(lower, rows, f"validation_{name}", color="C1", marker=".", label="validation")
     if summary["validation"] is not None:

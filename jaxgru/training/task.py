@@ -90,7 +90,7 @@ class Task(abc.ABC):
 
     @abc.abstractmethod
     def loss(self, params: PyTree, carry: PyTree, batch: PyTree, key: jax.Array) -> tuple[jax.Array, PyTree]:
-        """The loss of one batch, a float32 scalar in nats, and the carry for the next one. Traced."""
+        """The loss of one batch, a float32 scalar, and the carry for the next one. Traced."""
 
     @abc.abstractmethod
     def evaluate(self, params: PyTree, split: Split) -> dict[str, float]:

@@ -233,13 +233,25 @@ def test_a_damaged_summary_is_one_line(finished, tmp_path, capsys, name, value):
     assert message.startswith(f"{path / 'summary.json'} is damaged: {name} should ")
 
 
-def test_too_little_memory_is_one_line(config, capsys, monkeypatch):
+@pytest.mark.parametrize(
+    ("error", "why"),
+    [
+        (
+            jax.errors.JaxRuntimeError("RESOURCE_EXHAUSTED: Out of memory allocating 9 bytes.\nat …"),
+            " (RESOURCE_EXHAUSTED: Out of memory allocating 9 bytes.)",
+        ),
+        (MemoryError("Unable to allocate 9 TiB"), " (Unable to allocate 9 TiB)"),
+        (MemoryError(), ""),
+    ],
+)
+def test_too_little_memory_is_one_line(config, capsys, monkeypatch, error, why):
     def fail(words):
-        raise jax.errors.JaxRuntimeError("RESOURCE_EXHAUSTED: Out of memory allocating 9 bytes.\nat …")
+        raise error
 
     monkeypatch.setattr("jaxgru.cli.command", fail)
     message = said(capsys, "train", config, status=1)
-    assert message.startswith("the device has too little memory; ")
+    mend = "smaller sizes under [model] and [data], or a smaller train.batch_size, need less"
+    assert message == f"there is too little memory; {mend}{why}"
 
 
 def test_other_errors_of_the_device_are_not_hidden(monkeypatch):
