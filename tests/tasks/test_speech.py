@@ -238,7 +238,9 @@ class TestModel:
         wanted = 0.7 * np.eye(3)[batch["labels"][batch["real"]]] + 0.1
         assert float(value) == pytest.approx(-(wanted * np.log(odds)).sum(1).mean(), rel=1e-5)
 
-    @pytest.mark.parametrize("model", [{"dropout": 0.5}, {"noise": 0.5}, {"mask": 0.9}, {"shift": 1}])
+    @pytest.mark.parametrize(
+        "model", [{"dropout": 0.5}, {"noise": 0.5}, {"mask": 0.9}, {"shift": 1}, {"stretch": 0.9}]
+    )
     def test_disturbances_follow_the_key(self, folder: Path, params: Any, model: Any) -> None:
         task = Speech(make_config(folder, model=SMALL | {"dropout": 0.0} | model))
         loss = jax.jit(task.loss)
@@ -263,6 +265,19 @@ class TestModel:
         wanted = [[0, 0, 0, 1, 2], [0, 0, 1, 2, 3], [0, 1, 2, 3, 4], [1, 2, 3, 4, 4], [2, 3, 4, 4, 4]]
         assert found.tolist() == wanted
         assert counts.min() > 50
+
+    def test_a_stretched_utterance_says_the_same_in_another_time(self) -> None:
+        frames = jnp.broadcast_to(jnp.arange(40.0)[:, None, None], (40, 400, 1))
+        lengths = jnp.full(400, 30).at[0].set(0)
+        said, lasts = map(np.asarray, listener.stretched(jax.random.key(0), frames, lengths, 0.25))
+        assert lasts[0] == 0
+        assert (lasts[1:].min(), lasts[1:].max()) == (24, 37)  # 37.5, rounded to even
+        for row in range(1, 400):
+            real = said[: lasts[row], row, 0]
+            assert real[0] == 0
+            assert 27 <= real[-1] <= 29
+            np.testing.assert_allclose(real, np.arange(lasts[row]) * 30 / lasts[row], atol=1.5)
+            assert said[:, row].max() <= 29  # nothing of the padding
 
     def test_noise_and_gaps_are_as_large_as_they_should_be(self) -> None:
         frames, lengths = jnp.ones((42, 500, 3)), jnp.full(500, 30)

@@ -38,6 +38,9 @@ class Model:
     shift: int = option(
         0, "by how many channels training moves an utterance up or down, at most", at_least=0, at_most=512
     )
+    stretch: float = option(
+        0.0, "by what share training slows or hurries an utterance, at most", at_least=0, at_most=1
+    )
     label_smoothing: float = option(
         0.1, "how much of a label is shared among all classes", at_least=0, below=1
     )
@@ -64,6 +67,8 @@ class Listener(nn.Module):
             frames -= pooling.mean(frames, lengths)
         if not deterministic:
             key = self.make_rng("dropout")
+            if options.stretch:
+                frames, lengths = stretched(jax.random.fold_in(key, 2), frames, lengths, options.stretch)
             frames = disturb(key, frames, lengths, options.noise, options.mask)
             frames = moved(jax.random.fold_in(key, 1), frames, options.shift) if options.shift else frames
         gru = GRU(
@@ -123,3 +128,17 @@ def moved(key: jax.Array, frames: jax.Array, most: int) -> jax.Array:
     by = jax.random.randint(key, (rows, 1), -most, most + 1)
     places = jnp.clip(jnp.arange(channels) + by, 0, channels - 1)
     return jnp.take_along_axis(frames, places[None], axis=2)
+
+
+def stretched(
+    key: jax.Array, frames: jax.Array, lengths: jax.Array, most: float
+) -> tuple[jax.Array, jax.Array]:
+    """Frames (T, B, C) said faster or slower, each row by a factor of up to 1 + `most`, and their lengths (B,).
+
+    What is then longer than T is cut.
+    """
+    pace = (1 + most) ** jax.random.uniform(key, lengths.shape, minval=-1, maxval=1)
+    steps = jnp.round(jnp.arange(len(frames))[:, None] * pace).astype(jnp.int32)
+    places = jnp.clip(steps, 0, jnp.maximum(lengths - 1, 0))
+    lasts = jnp.clip(jnp.round(lengths / pace).astype(jnp.int32), jnp.minimum(lengths, 1), len(frames))
+    return jnp.take_along_axis(frames, places[..., None], axis=0), lasts
