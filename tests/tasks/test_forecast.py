@@ -148,7 +148,8 @@ class TestData:
         rows[BEFORE:] = make_rows(1)[BEFORE:] + 3
         tasks = [Forecast(make_config(path)) for path in (table, write(tmp_path / "other.csv", rows))]
         params = open_run(finished, find).params
-        assert tasks[0].vocabulary == tasks[1].vocabulary
+        fitted, other = ({**each.vocabulary, "sha256": ""} for each in tasks)
+        assert fitted == other
         jax.tree.map(np.testing.assert_array_equal, *(each.batch(3) for each in tasks))
         validation, test = (
             [each.evaluate(params, part) for each in tasks] for part in ("validation", "test")

@@ -24,6 +24,7 @@ PANELS = 4  # origins of a picture
 HISTORY = 3  # horizons before an origin that are drawn
 LEAST = 1e-12  # the width of an interval's half that can be stretched
 OURS = "this model"
+FEWEST, MOST = 5, 15  # digits of a number that is told
 
 
 class Outlook(NamedTuple):
@@ -148,8 +149,8 @@ def aligned(rows: Sequence[Sequence[str]]) -> list[str]:
     return lines
 
 
-def table(times: Times, said: Floats, interval: float, middle: str) -> str:
-    """A forecast (horizon, 3) as people read it: a row for each time.
+def table(times: Times, said: Floats, interval: float, middle: str, heading: str = "time") -> str:
+    """A forecast (horizon, 3) as people read it: a row for each time, with the digits that tell its columns apart.
 
     Example:
       >>> from jaxgru.data.times import Times
@@ -159,12 +160,28 @@ def table(times: Times, said: Floats, interval: float, middle: str) -> str:
       3        0       2     4
     """
     tail = (1 - interval) / 2
-    rows = [["time", f"{100 * tail:.3g} %", middle, f"{100 * (1 - tail):.3g} %"]]
+    digits = digits_of(said)
+    rows = [[heading, f"{100 * tail:.3g} %", middle, f"{100 * (1 - tail):.3g} %"]]
     rows += [
-        [label, *(f"{value:.5g}" for value in row)]
+        [label, *(f"{value:.{digits}g}" for value in row)]
         for label, row in zip(times.labels(), said.tolist(), strict=True)
     ]
     return "\n".join(aligned(rows))
+
+
+def digits_of(said: Floats) -> int:
+    """How many digits intervals (…, 3) are told with: five, or those of the whole part, or two of the narrowest width.
+
+    Example:
+      >>> digits_of(np.array([[1_234_557.0, 1_234_567, 1_234_577.5]])), digits_of(np.array([[1.0, 2, 3]]))
+      (7, 5)
+    """
+    widths = said[..., 2] - said[..., 0]
+    largest, narrowest = np.abs(said).max(), widths[widths > 0].min(initial=np.inf)
+    if largest == 0 or np.isinf(narrowest):
+        return FEWEST
+    whole = int(np.floor(np.log10(largest))) + 1
+    return min(max(FEWEST, min(whole, 9), whole + 1 - int(np.floor(np.log10(narrowest)))), MOST)
 
 
 def draw(
