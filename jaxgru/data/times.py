@@ -31,8 +31,8 @@ MARKS = (
     "period",
     "quarter",
 )
-MONTH = re.compile(r"(\d{4})[-/](\d{1,2})", re.ASCII)
-QUARTER = re.compile(r"(\d{4})[- ]?[Qq]([1-4])", re.ASCII)
+MONTH = re.compile(r"((?!0000)\d{4})[-/](\d{1,2})", re.ASCII)
+QUARTER = re.compile(r"((?!0000)\d{4})[- ]?[Qq]([1-4])", re.ASCII)
 DATE = re.compile(
     r"(\d{4})[-/.](\d{1,2})[-/.](\d{1,2})"
     r"(?:[Tt ] *(\d{1,2}):(\d{2})(?::(\d{2})(?:\.0+)?)? *([Zz]|[+-]\d{2}:?\d{2})?)?",
@@ -152,11 +152,11 @@ class Times:
             return [f"+{number}" for number in self.numbers.tolist()]
         return [str(number) for number in self.numbers.tolist()]
 
-    def scale(self) -> npt.NDArray[np.float64]:
-        """The times as numbers to draw: years where there are any, or else as they are."""
+    def scale(self) -> npt.NDArray[np.float64] | npt.NDArray[np.datetime64]:
+        """The times as they are drawn: dates, or else numbers as they are."""
         if self.kind == "month":
-            return self.numbers / 12
-        return 1970 + self.numbers / YEAR if self.kind == "date" else self.numbers.astype(float)
+            return (self.numbers - 1970 * 12).astype("datetime64[M]")
+        return self.numbers.astype("datetime64[s]" if self.kind == "date" else float)
 
     def cycles(self) -> list[float]:
         """How long the year, the week and the day are, in the unit of the numbers: those longer than two steps.

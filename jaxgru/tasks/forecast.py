@@ -13,7 +13,7 @@ import numpy as np
 import numpy.typing as npt
 
 from jaxgru.data.series import KNOWN, MISSING
-from jaxgru.tasks.forecasting import fitting, outlook
+from jaxgru.tasks.forecasting import drawing, fitting, outlook
 from jaxgru.tasks.forecasting.classical import ahead
 from jaxgru.tasks.forecasting.fitted import Fitted
 from jaxgru.tasks.forecasting.forecaster import Forecaster, Model, apply, losses, quantiles
@@ -273,8 +273,8 @@ class Forecast(Task):
             series.source if self.config.data.path == "" else f"{Path(series.source).name}: {series.names[0]}"
         )
         naive = next(iter(self.others.items()))
-        outlook.draw(paths[1], series, self.origins("test"), found, naive, about)
-        outlook.draw_errors(paths[2], found, self.others)
+        drawing.draw(paths[1], series, self.origins("test"), found, naive, about)
+        drawing.draw_errors(paths[2], found, self.others)
         return paths
 
 

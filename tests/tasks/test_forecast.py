@@ -5,7 +5,7 @@ import math
 import shutil
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import jax
 import jax.numpy as jnp
@@ -19,7 +19,7 @@ from jaxgru.data.series import Series
 from jaxgru.data.times import Times
 from jaxgru.tasks import find
 from jaxgru.tasks.forecast import Forecast
-from jaxgru.tasks.forecasting import outlook
+from jaxgru.tasks.forecasting import drawing, outlook
 from jaxgru.tasks.forecasting.classical import ahead
 from jaxgru.tasks.forecasting.forecaster import Model, losses, quantiles
 from jaxgru.tasks.forecasting.outlook import Outlook
@@ -29,6 +29,9 @@ from jaxgru.training.configfile import locate, read
 from jaxgru.training.errors import UserError
 from jaxgru.training.saved import open_run
 from tests.tasks.helpers import config_of, run
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
 
 ROWS, HORIZON, WINDOW = 240, 4, 12
 TRAIN, BEFORE = 168, 192  # where the training part and the validation part end
@@ -373,6 +376,30 @@ class TestOutlook:
             ["3", "3", "1", "0.000", "3"],
             ["all", "1.333", "1", "0.667", "3"],
             ["MASE", "0.667", "0.500"],
+        ]
+
+    def test_a_picture_has_dates_below_and_its_legend_beside(
+        self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        figures: list[Figure] = []
+        monkeypatch.setattr(drawing, "save", lambda figure, path: figures.append(figure))
+        ys, times = np.sin(np.arange(60.0)), Times("date", 1_704_067_200 + 3600 * np.arange(60), 3600)
+        series = Series("a", ("y",), ys[:, None], np.ones(60, bool), times, 24)
+        origins = np.array([20, 40])
+        truth = ys[ahead(origins, 6)]
+        found = Outlook(np.stack([truth - 1, truth, truth + 1], -1), truth, np.ones(truth.shape, bool))
+        drawing.draw(tmp_path / "a.png", series, origins, found, ("naive", truth), "a")
+        (figure,) = figures
+        figure.canvas.draw()
+        labels = [label.get_text() for label in figure.axes[0].get_xticklabels()]
+        assert {"06:00", "12:00"} <= {*labels}
+        assert figure.axes[0].get_legend() is None
+        (legend,) = figure.legends
+        assert [text.get_text() for text in legend.get_texts()] == [
+            "what came",
+            "naive",
+            "this model",
+            "its interval",
         ]
 
 
