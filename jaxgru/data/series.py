@@ -170,7 +170,8 @@ def whole(series: Series, missing: str, place: Callable[[int, str], str]) -> Ser
                 f"{told}, which is no whole number of the usual steps; data.missing=close takes it as the next"
             )
         if missing == "refuse":
-            raise DataError(f"{told}, with {gaps[row]} steps missing between them; {MENDS}")
+            steps = "1 step" if gaps[row] == 1 else f"{gaps[row]} steps"
+            raise DataError(f"{told}, with {steps} missing between them; {MENDS}")
         if missed[row] > len(series):
             raise DataError(
                 f"{told}; {missed[row]} steps are missing up to there, more than the file has rows"

@@ -46,7 +46,9 @@ class Data:
     target: str = option("", "the column to forecast; empty: the only one with numbers")
     exogenous: str = option("", 'columns whose past is known too: names between commas, "all", or none')
     missing: str = option(
-        "auto", "blanks and gaps: auto refuses those of a file, carry repeats the last value", choices=MISSING
+        "auto",
+        "blanks and gaps: auto refuses those of a file, carry repeats the last value, close leaves the rows out",
+        choices=MISSING,
     )
     season: int = option(
         0, "steps after which things repeat; 0: what the times make likely", at_least=0, at_most=LARGEST

@@ -145,6 +145,10 @@ def test_the_column_that_says_when_is_told(tmp_path: Path, content: str, column:
             b",".join(b"c%d" % i for i in range(1, 1001)) + b"\n" + b",".join([b"0.5"] * 1000) + b"\n",
             "several columns have numbers; say data.target= one of c1, c2, c3, c4, c5, c6, c7, c8 and 992 more",
         ),
+        (
+            DAYS.encode() + b"2001-01-02,1\n2001-01-04,1\n",
+            "line 4, column date: 2001-01-04 follows 2001-01-02, with 1 step missing between them; " + MENDS,
+        ),
         (b"date,x\n0000-05,1\n", f"line 2, column date: '0000-05' is no time; {FORMS}"),
         (DAYS.encode() + b"soon,1\n", f"line 3, column date: 'soon' is no time; {FORMS}"),
         (b"date,x\n13/07/2001,1\n", f"line 2, column date: '13/07/2001' is no time; {FORMS}"),
