@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import re
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, NamedTuple, Self
 
 import numpy as np
 import numpy.typing as npt
@@ -54,6 +54,11 @@ class Series:
         """How many steps there are."""
         return len(self.values)
 
+    def head(self, count: int) -> Self:
+        """The first rows."""
+        rows = slice(count)
+        return replace(self, values=self.values[rows], known=self.known[rows], times=self.times[rows])
+
     @property
     def sha256(self) -> str:
         """The SHA-256 of all values and times, in hexadecimal: it tells what a run saw."""
@@ -81,7 +86,8 @@ def read(
       target: the column to forecast; by default the only one with numbers.
       exogenous: other columns whose past is known: their names between commas, "all", or "" for none.
       missing: what becomes of blank cells and of rows that are not there: "refuse"; "carry", where the last value
-        before stands for them; "close", where rows with blanks are left out and all rows follow each other.
+        before stands for them; "close", where rows with blanks are left out and all rows follow each other, of which
+        none then tells when the next will be.
       season: in steps; 0 for what the times make likely.
       source: what to call it; by default its path.
 
@@ -92,7 +98,11 @@ def read(
     when = time or tables.time_column(table)
     if when:
         table.index(when, "data.time")
-        times = Times.parse(table.cells(when), lambda row: table.place(row, when))
+        others = [name for name in tables.time_columns(table) if name != when]
+        apart = (
+            f"; {when} and {', '.join(others)} may have to be one column, such as 2001-07" if others else ""
+        )
+        times = Times.parse(table.cells(when), lambda row: table.place(row, when), apart)
     else:
         times = Times.rows(len(table.rows))
     names = columns(table, when, target, exogenous)
@@ -111,11 +121,12 @@ def columns(table: Table, time: str, target: str, exogenous: str) -> tuple[str, 
             first = (
                 only
                 or f": line {table.lines[0]} has {', '.join(short(cell, 20) for cell in table.rows[0][:4])}"
+                + next(filter(None, map(tables.point, table.rows[0])), "")
             )
             raise DataError(f"{table.path}: no column of numbers to forecast{first}")
         if len(numeric) > 1:
             raise DataError(
-                f"{table.path}: several columns have numbers; say data.target= one of {', '.join(numeric)}"
+                f"{table.path}: several columns have numbers; say data.target= one of {tables.listed(numeric)}"
             )
         target = numeric[0]
     table.index(target, "data.target")
@@ -146,11 +157,12 @@ def whole(series: Series, missing: str, place: Callable[[int, str], str]) -> Ser
         kept: Flags = ~np.any(blank, axis=1)
         if not kept.any():
             raise DataError(f"{series.source}: every row has a blank cell")
-        return replace(series, values=series.values[kept], known=series.known[kept], times=series.times[kept])
+        times = replace(series.times[kept], closed=True)
+        return replace(series, values=series.values[kept], known=series.known[kept], times=times)
     if missing == "refuse" and blank.any():
         row, column = np.argwhere(blank)[0].tolist()
         raise DataError(f"{place(row, series.names[column])}: there is no value; {MENDS}")
-    labels = series.times.labels()
+    labels, missed = series.times.labels(), gaps.cumsum()
     for row in np.flatnonzero(gaps).tolist():
         told = f"{place(row + 1, '')}: {labels[row + 1]} follows {labels[row]}"
         if gaps[row] < 0:
@@ -158,9 +170,12 @@ def whole(series: Series, missing: str, place: Callable[[int, str], str]) -> Ser
                 f"{told}, which is no whole number of the usual steps; data.missing=close takes it as the next"
             )
         if missing == "refuse":
-            raise DataError(f"{told}, with {gaps[row]} steps missing between them; {MENDS}")
-        if (count := gaps[: row + 1].sum()) > len(series):
-            raise DataError(f"{told}; {count} steps are missing up to there, more than the file has rows")
+            steps = "1 step" if gaps[row] == 1 else f"{gaps[row]} steps"
+            raise DataError(f"{told}, with {steps} missing between them; {MENDS}")
+        if missed[row] > len(series):
+            raise DataError(
+                f"{told}; {missed[row]} steps are missing up to there, more than the file has rows"
+            )
     if blank[0].any():
         name = series.names[blank[0].argmax()]
         raise DataError(

@@ -5,7 +5,9 @@ from __future__ import annotations
 import csv
 import io
 import re
+from collections import Counter
 from dataclasses import dataclass
+from functools import cached_property
 from itertools import islice, pairwise
 from typing import TYPE_CHECKING
 
@@ -24,7 +26,13 @@ if TYPE_CHECKING:
 
 NUMBER = re.compile(r"[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?", re.ASCII)
 BLANK = ("", "na", "n/a", "nan", "null", "none", "?")
-DELIMITERS = (",", ";", "\t", "|")
+DELIMITERS = (
+    ";",
+    "\t",
+    "|",
+    ",",
+)  # of those that part lines alike the first: a comma may stand within numbers
+LISTED = 8  # columns that a message names
 TRIED = 20  # lines that tell the delimiter
 MAX_CELLS = 20_000_000
 LARGEST = 1e30  # what float32 still holds when it is scaled and squared
@@ -46,6 +54,11 @@ class Table:
     rows: list[list[str]]
     lines: list[int]
 
+    @cached_property
+    def columns(self) -> dict[str, int]:
+        """Which column each name is of."""
+        return {name: column for column, name in enumerate(self.names)}
+
     def place(self, row: int, name: str) -> str:
         """Where a cell stands, for a message."""
         return f"{self.path}: line {self.lines[row]}, column {name}"
@@ -56,14 +69,15 @@ class Table:
         Raises:
           DataError: there is none of that name. The message gives the nearest name, or all.
         """
-        if name not in self.names:
-            mend = did_you_mean(name, self.names, all_of_them="the columns are")
+        if name not in self.columns:
+            near = did_you_mean(name, self.names)
+            mend = near if near.startswith("did") else f"the columns are {listed(self.names)}"
             raise DataError(f"{self.path}: {option}={name}, and no column is named so; {mend}")
-        return self.names.index(name)
+        return self.columns[name]
 
     def cells(self, name: str) -> list[str]:
         """The cells of a column, without the blanks around them."""
-        column = self.names.index(name)
+        column = self.columns[name]
         return [row[column].strip() for row in self.rows]
 
     def numeric(self) -> list[str]:
@@ -85,12 +99,32 @@ class Table:
             if is_blank(cell):
                 continue
             if not NUMBER.fullmatch(cell):
-                mend = "; a number has a point, such as 1.5" if "," in cell else ""
-                raise DataError(f"{self.place(row, name)}: {short(cell)} is no number{mend}")
+                raise DataError(f"{self.place(row, name)}: {short(cell)} is no number{point(cell)}")
             found[row] = float(cell)
             if abs(found[row]) > LARGEST:
                 raise DataError(f"{self.place(row, name)}: {short(cell)} is too large; numbers end at 1e30")
         return found
+
+
+def is_value(cell: str) -> bool:
+    """Whether a cell is a number, with a comma too, or a time or blank, and so names no column."""
+    return is_blank(cell) or bool(NUMBER.fullmatch(cell.replace(",", "."))) or looks_like_time(cell)
+
+
+def point(cell: str) -> str:
+    """What to do about a number with a comma, for a message; "" for another cell."""
+    return "; a number has a point, such as 1.5" if re.search(r"\d,\d", cell) else ""
+
+
+def listed(names: Sequence[str]) -> str:
+    """The names of columns, for a message; of many the first.
+
+    Example:
+      >>> listed(["a", "b"]), listed([str(column) for column in range(1, 1001)])
+      ('a, b', '1, 2, 3, 4, 5, 6, 7, 8 and 992 more')
+    """
+    more = f" and {len(names) - LISTED:,} more" if len(names) > LISTED else ""
+    return ", ".join(names[:LISTED]) + more
 
 
 def is_blank(cell: str) -> bool:
@@ -136,10 +170,10 @@ def read(path: str | Path) -> Table:
     if not rows:
         raise DataError(f"{path}: no row with a value")
     names = [str(number) for number in range(1, len(rows[0]) + 1)]
-    if not all(is_blank(cell) or NUMBER.fullmatch(cell) or looks_like_time(cell) for cell in rows[0]):
+    if not all(is_value(cell) for cell in rows[0]):
         names = [cell.strip() or number for cell, number in zip(rows[0], names, strict=True)]
         rows, lines = rows[1:], lines[1:]
-    if twice := next((name for i, name in enumerate(names) if name in names[:i]), ""):
+    if twice := next((name for name, count in Counter(names).items() if count > 1), ""):
         raise DataError(f"{path}: two columns are named {short(twice)}")
     if not rows:
         raise DataError(f"{path}: no row below the names of the columns")
@@ -167,9 +201,10 @@ def delimiter(text: str) -> str:
     end = texts.line_end(text)
     head = [line for line in islice(io.StringIO(text, newline=end), TRIED) if line.strip()]
 
-    def parts(mark: str) -> tuple[bool, int]:
-        counts = {line.count(mark) for line in head}
-        return len(counts) == 1 and counts != {0}, min(counts, default=0)
+    def parts(mark: str) -> tuple[bool, int, int]:
+        counts = [line.count(mark) for line in head]
+        alike = len({*counts}) == 1 and counts[0] > 0
+        return alike, min(counts, default=0), 0 if alike else sum(counts)
 
     return max(DELIMITERS, key=parts)
 
@@ -185,11 +220,15 @@ def time_column(table: Table) -> str:
     It is the first that is named as one, or else the first of all: if its first cell is a time, or if it is not alone
     and counts its rows.
     """
-    for name in table.names:
-        if name.lower() in MARKS:
-            return name
+    if named := time_columns(table):
+        return named[0]
     first = table.cells(table.names[0])
     return table.names[0] if looks_like_time(first[0]) or (len(table.names) > 1 and is_count(first)) else ""
+
+
+def time_columns(table: Table) -> list[str]:
+    """The columns that are named as those that say when."""
+    return [name for name in table.names if name.lower() in MARKS]
 
 
 def is_count(cells: Sequence[str]) -> bool:

@@ -31,13 +31,16 @@ MARKS = (
     "period",
     "quarter",
 )
-MONTH = re.compile(r"(\d{4})[-/](\d{1,2})", re.ASCII)
-QUARTER = re.compile(r"(\d{4})[- ]?[Qq]([1-4])", re.ASCII)
+MONTH = re.compile(r"((?!0000)\d{4})[-/](\d{1,2})", re.ASCII)
+QUARTER = re.compile(r"((?!0000)\d{4})[- ]?[Qq]([1-4])", re.ASCII)
 DATE = re.compile(
     r"(\d{4})[-/.](\d{1,2})[-/.](\d{1,2})"
     r"(?:[Tt ] *(\d{1,2}):(\d{2})(?::(\d{2})(?:\.0+)?)? *([Zz]|[+-]\d{2}:?\d{2})?)?",
     re.ASCII,
 )
+ZONE = re.compile(r":\d{2}(?:\.0+)? *(?:[Zz]|[+-]\d{2}:?\d{2})", re.ASCII)
+FARTHEST = 14  # hours from Greenwich
+UNIX = re.compile(r"\d{10}(\d{3})?", re.ASCII)
 WHOLE = re.compile(r"-?\d{1,9}", re.ASCII)
 EPOCH = dt.datetime(1970, 1, 1)  # noqa: DTZ001 a time without a zone is meant: offsets are taken off
 HOUR, DAY = 3600, 86_400
@@ -55,11 +58,16 @@ class Times:
       kind: what the numbers count: "year", "month" (since the year 0), "date" (seconds since 1970) or "row".
       numbers: (N,), increasing.
       step: the usual difference of two that follow each other.
+      zoned: whether they said how far they were from Greenwich, whose time the numbers then are.
+      closed: whether rows were closed up, so that each follows the one before it whatever their times; nothing then
+        tells the time of a row to come.
     """
 
     kind: str
     numbers: Ints
     step: int
+    zoned: bool = False
+    closed: bool = False
 
     @classmethod
     def rows(cls, count: int) -> Self:
@@ -72,12 +80,13 @@ class Times:
         return cls("row", np.arange(1, count + 1), 1)
 
     @classmethod
-    def parse(cls, cells: Sequence[str], place: Callable[[int], str]) -> Self:
+    def parse(cls, cells: Sequence[str], place: Callable[[int], str], mend: str = "") -> Self:
         """The times that cells tell.
 
         Args:
           cells: of one column, without blanks around them.
           place: where the cell of a row stands, for a message.
+          mend: what to do where times do not increase, for a message.
 
         Raises:
           DataError: a cell is no time, or not of the kind of the first, or not after the one before it.
@@ -88,12 +97,17 @@ class Times:
           ('date', 7)
         """
         kind, numbers = by_months(*read(cells, place))
-        for row, difference in enumerate(np.diff(numbers), 1):
-            if difference <= 0:
-                what = "is there twice" if difference == 0 else f"comes after {cells[row - 1]}"
-                raise DataError(f"{place(row)}: {cells[row]} {what}; times should increase from row to row")
-        found, counts = np.unique(np.diff(numbers), return_counts=True)
-        return cls(kind, numbers, int(found[counts.argmax()]) if len(found) else 1)
+        zoned = kind == "date" and have_zones(cells, place)
+        differences = np.diff(numbers)
+        for row in np.flatnonzero(differences <= 0)[:1] + 1:
+            difference = differences[row - 1]
+            what = "is there twice" if difference == 0 else f"comes after {cells[row - 1]}"
+            if kind == "date" and not zoned and ":" in cells[row] and difference > -HOUR:
+                mend = f"; where clocks went back, write how far each is from Greenwich: {cells[row]}+01:00"
+            fault = f"{cells[row]} {what}; times should increase from row to row{mend}"
+            raise DataError(f"{place(int(row))}: {fault}")
+        found, counts = np.unique(differences, return_counts=True)
+        return cls(kind, numbers, int(found[counts.argmax()]) if len(found) else 1, zoned)
 
     def __getitem__(self, part: slice | npt.NDArray[np.bool_]) -> Self:
         """The times of some of the rows."""
@@ -105,11 +119,19 @@ class Times:
         return np.where(rest == 0, steps - 1, -1)
 
     def after(self, count: int) -> Self:
-        """The times of so many rows after the last."""
-        return replace(self, numbers=self.numbers[-1] + self.step * np.arange(1, count + 1))
+        """The times of so many rows after the last; of rows that were closed up, only how many rows after it they are.
+
+        Example:
+          >>> Times("date", np.array([0, 86_400]), 86_400, closed=True).after(2).labels()
+          ['+1', '+2']
+        """
+        ahead = np.arange(1, count + 1)
+        if self.closed:
+            return replace(self, kind="ahead", numbers=ahead)
+        return replace(self, numbers=self.numbers[-1] + self.step * ahead)
 
     def and_after(self, count: int) -> Self:
-        """The times, and those of so many rows after the last."""
+        """The times, and those of so many rows after the last; not of rows that were closed up."""
         return replace(self, numbers=np.concatenate([self.numbers, self.after(count).numbers]))
 
     def labels(self) -> list[str]:
@@ -124,18 +146,26 @@ class Times:
         if self.kind == "date":
             parts = [unit for unit in (DAY, 60) if (self.numbers % unit).any() or self.step % unit]
             dates = self.numbers.astype("datetime64[s]").astype(f"datetime64[{'Dms'[len(parts)]}]")
-            return [str(date).replace("T", " ") for date in dates]
+            zone = "Z" if self.zoned and parts else ""
+            return [str(date).replace("T", " ") + zone for date in dates]
+        if self.kind == "ahead":
+            return [f"+{number}" for number in self.numbers.tolist()]
         return [str(number) for number in self.numbers.tolist()]
 
-    def scale(self) -> npt.NDArray[np.float64]:
-        """The times as numbers to draw: years where there are any, or else as they are."""
+    def scale(self) -> npt.NDArray[np.float64] | npt.NDArray[np.datetime64]:
+        """The times as they are drawn: dates, or else numbers as they are."""
         if self.kind == "month":
-            return self.numbers / 12
-        return 1970 + self.numbers / YEAR if self.kind == "date" else self.numbers.astype(float)
+            return (self.numbers - 1970 * 12).astype("datetime64[M]")
+        return self.numbers.astype("datetime64[s]" if self.kind == "date" else float)
 
     def cycles(self) -> list[float]:
-        """How long the year, the week and the day are, in the unit of the numbers: those longer than two steps."""
+        """How long the year, the week and the day are, in the unit of the numbers: those longer than two steps.
+
+        Rows that were closed up have none: where the next will be in them is not known.
+        """
         lengths = {"month": [12.0], "date": [YEAR, float(WEEK), float(DAY)]}.get(self.kind, [])
+        if self.closed:
+            return []
         return [length for length in lengths if 2 * self.step < length]
 
     def calendar(self) -> npt.NDArray[np.float32]:
@@ -162,12 +192,18 @@ class Times:
           96
         """
         if self.kind == "month" and 12 % self.step == 0:
-            return 12 // self.step
-        if self.kind != "date":
-            return 1
-        if self.step in (DAY, WEEK):
-            return {DAY: 7, WEEK: 52}[self.step]
-        return DAY // self.step if DAY % self.step == 0 else 1
+            steps = 12 // self.step
+        elif self.kind == "date" and self.step in (DAY, WEEK):
+            steps = {DAY: 7, WEEK: 52}[self.step]
+        else:
+            steps = DAY // self.step if self.kind == "date" and DAY % self.step == 0 else 1
+        return self._rows_in(steps * self.step) if self.closed and steps > 1 else steps
+
+    def _rows_in(self, length: int) -> int:
+        """How many rows a cycle usually has, of those that have any: five, in a week without its end."""
+        cycles = (self.numbers - self.numbers[0]) // length
+        counts = np.unique(cycles, return_counts=True)[1]
+        return int(np.median(counts[:-1] if len(counts) > 1 else counts))  # the last may not be whole
 
 
 def looks_like_time(cell: str) -> bool:
@@ -198,6 +234,8 @@ def seconds(found: re.Match[str]) -> tuple[str, int] | None:
         return None
     offset = 0
     if zone and zone not in "Zz":
+        if int(zone[1:3]) > FARTHEST or int(zone[-2:]) >= 60:
+            return None
         offset = int(zone[0] + "1") * (int(zone[1:3]) * HOUR + int(zone[-2:]) * 60)
     return "date", (time - EPOCH) // dt.timedelta(seconds=1) - offset
 
@@ -210,7 +248,8 @@ def read(cells: Sequence[str], place: Callable[[int], str]) -> tuple[str, list[i
     for row, cell in enumerate(cells):
         found = dated(cell)
         if found is None:
-            raise DataError(f"{place(row)}: {cell[:40]!r} is no time; {FORMS}")
+            unix = "; seconds since 1970 are to be written as dates" if UNIX.fullmatch(cell) else ""
+            raise DataError(f"{place(row)}: {cell[:40]!r} is no time; {FORMS}{unix}")
         if kind and found[0] != kind:
             raise DataError(
                 f"{place(row)}: {cell[:40]!r} is not written like the times before it, such as {cells[0]}"
@@ -218,6 +257,16 @@ def read(cells: Sequence[str], place: Callable[[int], str]) -> tuple[str, list[i
         kind, number = found
         numbers.append(number)
     return kind, numbers
+
+
+def have_zones(cells: Sequence[str], place: Callable[[int], str]) -> bool:
+    """Whether dates say how far they are from Greenwich; all should, or none."""
+    zones = [ZONE.search(cell) is not None for cell in cells]
+    for row, zone in enumerate(zones):
+        if zone != zones[0]:
+            here, there = ("a", "none") if zone else ("no", "one")
+            raise DataError(f"{place(row)}: {cells[row]} has {here} time zone, and {cells[0]} has {there}")
+    return zones[0]
 
 
 def whole(cells: Sequence[str]) -> tuple[str, list[int]]:

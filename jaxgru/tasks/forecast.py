@@ -13,15 +13,16 @@ import numpy as np
 import numpy.typing as npt
 
 from jaxgru.data.series import KNOWN, MISSING
-from jaxgru.tasks.forecasting import fitting, outlook
+from jaxgru.tasks.forecasting import drawing, fitting, outlook
 from jaxgru.tasks.forecasting.classical import ahead
-from jaxgru.tasks.forecasting.fitting import Fitted
+from jaxgru.tasks.forecasting.fitted import Fitted
 from jaxgru.tasks.forecasting.forecaster import Forecaster, Model, apply, losses, quantiles
 from jaxgru.tasks.forecasting.horizons import Horizons
 from jaxgru.tasks.forecasting.outlook import Outlook
 from jaxgru.tasks.forecasting.scaling import AROUND, TRANSFORMS
 from jaxgru.tasks.options import check_shares, keep_path
 from jaxgru.training.config import Config, option
+from jaxgru.training.errors import UserError
 from jaxgru.training.task import PyTree, Split, Task
 
 if TYPE_CHECKING:
@@ -45,7 +46,9 @@ class Data:
     target: str = option("", "the column to forecast; empty: the only one with numbers")
     exogenous: str = option("", 'columns whose past is known too: names between commas, "all", or none')
     missing: str = option(
-        "auto", "blanks and gaps: auto refuses those of a file, carry repeats the last value", choices=MISSING
+        "auto",
+        "blanks and gaps: auto refuses those of a file, carry repeats the last value, close leaves the rows out",
+        choices=MISSING,
     )
     season: int = option(
         0, "steps after which things repeat; 0: what the times make likely", at_least=0, at_most=LARGEST
@@ -95,7 +98,11 @@ class Forecast(Task):
     def __init__(self, config: Config, vocabulary: dict[str, Any] | None = None) -> None:
         self.config = config
         data = config.data
-        self.fitted = fitting.fit(data, self.series) if vocabulary is None else Fitted.restore(vocabulary)
+        if vocabulary is None:
+            self.series = fitting.load(data)
+            self.fitted = fitting.fit(data, self.series)
+        else:
+            self.fitted = Fitted.restore(vocabulary, data.transform)
         self.vocabulary = asdict(self.fitted)
         self.model = Forecaster(data.horizon, config.model)
 
@@ -106,13 +113,14 @@ class Forecast(Task):
 
     @cached_property
     def series(self) -> Series:
-        """The series."""
-        return fitting.load(self.config.data)
+        """The series, which is the one that the run was trained on, or that one grown longer."""
+        series = fitting.load(self.config.data)
+        fitting.check_same(self.config.data, series, self.fitted)
+        return series
 
     @cached_property
     def seen(self) -> Horizons:
         """The series as the network sees it."""
-        fitting.check_same(self.series, self.fitted)
         return self._see(self.series)
 
     def _see(self, series: Series) -> Horizons:
@@ -243,12 +251,18 @@ class Forecast(Task):
         """What follows the end of the series, or of a table with the same columns: each time, and its interval."""
         del key
         path = options.input if prompt is None else prompt
-        series = fitting.load_again(self.config.data, self.fitted, path) if path else self.series
-        seen = self._see(series)
-        said = self.say(params, seen, np.array([len(series) - 1]), self.stretch(params))[0]
-        model = self.config.model
-        middle = "median" if model.head == "quantile" else "mean"
-        return outlook.table(series.times.after(len(said)), said, model.interval, middle)
+        data, model = self.config.data, self.config.model
+        series = fitting.load_again(data, self.fitted, path) if path else self.series
+        try:
+            factor = self.stretch(params)
+        except UserError as error:
+            why = "; model.calibrate=true needs the table that the run was trained on" if path else ""
+            raise UserError(f"{error}{why}") from None
+        said = self.say(params, self._see(series), np.array([len(series) - 1]), factor)[0]
+        # What lies in the middle of a bent Gaussian is no longer its mean.
+        middle = "mean" if model.head == "gaussian" and data.transform == "none" else "median"
+        heading = f"after {series.times.labels()[-1]}" if series.times.closed else "time"
+        return outlook.table(series.times.after(len(said)), said, model.interval, middle, heading)
 
     def finish(self, params: PyTree, run_dir: Path, key: jax.Array) -> list[Path]:
         """Write report.txt, forecast.png and errors.png, all of the test part."""
@@ -261,8 +275,8 @@ class Forecast(Task):
             series.source if self.config.data.path == "" else f"{Path(series.source).name}: {series.names[0]}"
         )
         naive = next(iter(self.others.items()))
-        outlook.draw(paths[1], series, self.origins("test"), found, naive, about)
-        outlook.draw_errors(paths[2], found, self.others)
+        drawing.draw(paths[1], series, self.origins("test"), found, naive, about)
+        drawing.draw_errors(paths[2], found, self.others)
         return paths
 
 

@@ -29,12 +29,13 @@ def load(path: Path, content: str, **options: str) -> Series:
         (("999", "1001"), "row", 2, 1, "1003"),
         (("1999-11", "1999-12"), "month", 1, 12, "2000-01"),
         (("199911", "199912"), "month", 1, 12, "2000-01"),
+        (("000005", "000006"), "row", 1, 1, "7"),
         (("1999Q3", "1999-Q4"), "month", 3, 4, "2000-01"),
         (("1999-12-30", "1999-12-31"), "date", DAY, 7, "2000-01-01"),
         (("1999/12/24", "1999/12/31"), "date", WEEK, 52, "2000-01-07"),
         (("19991224", "19991231"), "date", WEEK, 52, "2000-01-07"),
         (("1999-12-31 22:00", "1999-12-31 23:00:00"), "date", HOUR, 24, "2000-01-01 00:00"),
-        (("1999-12-31T23:00Z", "2000-01-01T00:30+01:00"), "date", HOUR // 2, 48, "2000-01-01 00:00"),
+        (("1999-12-31T23:00Z", "2000-01-01T00:30+01:00"), "date", HOUR // 2, 48, "2000-01-01 00:00Z"),
         (("1999-12-31 23:59:40", "1999-12-31 23:59:50"), "date", 10, 8640, "2000-01-01 00:00:00"),
         (("1999-10-31", "1999-11-30", "1999-12-31"), "month", 1, 12, "2000-01"),
         (("1999-10-15", "1999-11-15", "1999-12-15"), "month", 1, 12, "2000-01"),
@@ -78,6 +79,37 @@ def test_what_is_missing_has_the_last_value_and_is_not_known(tmp_path: Path) -> 
     assert closed.known.all()
 
 
+WORKDAYS = "day,x\n" + "".join(f"2024-01-{day:02d},{day}\n" for day in range(1, 32) if (day - 1) % 7 < 5)
+
+
+def test_rows_that_are_closed_up_have_no_dates_to_come(tmp_path: Path) -> None:
+    """After a Wednesday comes whatever comes; the season is of the rows that a week has."""
+    closed = load(tmp_path / "a.csv", WORKDAYS, missing="close")
+    assert closed.times.labels()[-2:] == ["2024-01-30", "2024-01-31"]
+    assert closed.times.after(2).labels() == ["+1", "+2"]
+    assert closed.times.calendar().shape == (23, 0)
+    assert closed.season == 5
+    assert load(tmp_path / "a.csv", WORKDAYS, missing="carry").season == 7
+
+
+def test_a_season_of_rows_that_are_closed_up_is_what_is_left_of_it(tmp_path: Path) -> None:
+    months = "month,x\n" + "".join(
+        f"{2000 + i // 12}-{i % 12 + 1:02d},{'' if i % 12 == 11 else i}\n" for i in range(60)
+    )
+    assert load(tmp_path / "a.csv", months, missing="close").season == 11
+    hours = "time,x\n" + "".join(
+        f"2024-01-{d:02d} {h:02d}:00,1\n" for d in range(1, 20) if d % 7 < 5 for h in range(9, 17)
+    )
+    assert load(tmp_path / "a.csv", hours, missing="close").season == 8
+    assert load(tmp_path / "a.csv", "year,x\n1999,1\n2001,2\n", missing="close").season == 1
+
+
+def test_times_with_a_zone_are_told_in_that_of_greenwich() -> None:
+    times = parse("2024-07-01 12:00+02:00", "2024-07-01T13:00+0200")
+    assert times.labels() == ["2024-07-01 10:00Z", "2024-07-01 11:00Z"]
+    assert times.after(1).labels() == ["2024-07-01 12:00Z"]
+
+
 def test_carrying_on_looks_at_nothing_that_comes_later(tmp_path: Path) -> None:
     head, tail = "day,x\n2001-01-01,1\n2001-01-02,2\n2001-01-03,\n", "2001-01-04,{}\n2001-01-06,{}\n"
     one, other = (
@@ -99,6 +131,11 @@ def test_carrying_on_looks_at_nothing_that_comes_later(tmp_path: Path) -> None:
             "1,5\n2,5\n3,5\n999,5\n",
             "carry",
             "line 5, column t: 999 follows 3; 995 steps are missing up to there, more than the file has rows",
+        ),
+        (
+            "1,5\n2,5\n3,5\n5,5\n9,5\n14,5\n",
+            "carry",
+            "line 7, column t: 14 follows 9; 8 steps are missing up to there, more than the file has rows",
         ),
         (
             "2,5\n4,5\n6,5\n9,5\n",

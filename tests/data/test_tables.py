@@ -14,6 +14,7 @@ from jaxgru.data.tables import read, time_column
 
 DAYS = "date,x\n2001-01-01,1\n"
 MENDS = "data.missing=carry repeats the value before, data.missing=close leaves such rows out"
+CLOCKS = "where clocks went back, write how far each is from Greenwich: 2001-10-28 02:00+01:00"
 FORMS = "write 2001-07-13, 2001-07-13 14:30, 2001-07, 2001Q3 or 2001"
 
 
@@ -86,7 +87,10 @@ def test_the_column_that_says_when_is_told(tmp_path: Path, content: str, column:
         (b"a,b\n1," + b"9" * 200_000, "line 2: no row of a table: field larger than field limit (131072)"),
         (b"a,b\nx,y\n", "no column of numbers to forecast: line 2 has 'x', 'y'"),
         (b"date\n2001-01-01\n", "no column of numbers to forecast; date, the only column, says when"),
-        (b"a;b\n1;1,5\n2;2,5\n", "no column of numbers to forecast: line 2 has '1', '1,5'"),
+        (
+            b"a;b\n1;1,5\n2;2,5\n",
+            "no column of numbers to forecast: line 2 has '1', '1,5'; a number has a point, such as 1.5",
+        ),
         (b"a,b,c\n.1,1,2\n.2,3,4\n", "several columns have numbers; say data.target= one of a, b, c"),
         (b"date,x\n2001-01-01,1\n2001-01-02,abc\n", "line 3, column x: 'abc' is no number"),
         (b'x\n1\n"1,5"\n', "line 3, column x: '1,5' is no number; a number has a point, such as 1.5"),
@@ -109,6 +113,43 @@ def test_the_column_that_says_when_is_told(tmp_path: Path, content: str, column:
             DAYS.encode() + b"2001-01-03,1\n2001-01-02,1\n",
             "line 4, column date: 2001-01-02 comes after 2001-01-03; times should increase from row to row",
         ),
+        (
+            b"month;sales, EUR\n2005-01;99,9\n2005-02;98,9\n",
+            "no column of numbers to forecast: line 2 has '2005-01', '99,9'; a number has a point, such as 1.5",
+        ),
+        (
+            b"2005-01;99,9\n2005-02;98,9\n",
+            "no column of numbers to forecast: line 1 has '2005-01', '99,9'; a number has a point, such as 1.5",
+        ),
+        (
+            b"date,x\n2001-10-28 01:00,1\n2001-10-28 02:00,1\n2001-10-28 02:00,1\n",
+            f"line 4, column date: 2001-10-28 02:00 is there twice; times should increase from row to row; {CLOCKS}",
+        ),
+        (
+            b"date,x\n2001-10-28 02:00+02:00,1\n2001-10-28 02:00+01:00,1\n2001-10-28 03:00,1\n",
+            "line 4, column date: 2001-10-28 03:00 has no time zone, and 2001-10-28 02:00+02:00 has one",
+        ),
+        (
+            b"date,x\n2001-10-28 02:00,1\n2001-10-28 02:00Z,1\n",
+            "line 3, column date: 2001-10-28 02:00Z has a time zone, and 2001-10-28 02:00 has none",
+        ),
+        (
+            b"date,x\n2001-10-28 02:00+99:99,1\n",
+            f"line 2, column date: '2001-10-28 02:00+99:99' is no time; {FORMS}",
+        ),
+        (
+            b"time,x\n1700000000,1\n1700003600,1\n",
+            f"line 2, column time: '1700000000' is no time; {FORMS}; seconds since 1970 are to be written as dates",
+        ),
+        (
+            b",".join(b"c%d" % i for i in range(1, 1001)) + b"\n" + b",".join([b"0.5"] * 1000) + b"\n",
+            "several columns have numbers; say data.target= one of c1, c2, c3, c4, c5, c6, c7, c8 and 992 more",
+        ),
+        (
+            DAYS.encode() + b"2001-01-02,1\n2001-01-04,1\n",
+            "line 4, column date: 2001-01-04 follows 2001-01-02, with 1 step missing between them; " + MENDS,
+        ),
+        (b"date,x\n0000-05,1\n", f"line 2, column date: '0000-05' is no time; {FORMS}"),
         (DAYS.encode() + b"soon,1\n", f"line 3, column date: 'soon' is no time; {FORMS}"),
         (b"date,x\n13/07/2001,1\n", f"line 2, column date: '13/07/2001' is no time; {FORMS}"),
         (
@@ -145,6 +186,46 @@ def test_columns_that_are_not_there_are_named(tmp_path: Path, options: dict[str,
     with pytest.raises(DataError) as error:
         series.read(path, **options)
     assert str(error.value) == f"{path}: {fault}"
+
+
+def test_a_year_beside_its_month_is_told_of(tmp_path: Path) -> None:
+    path = write(tmp_path / "a.csv", "year,month,x\n2001,1,5\n2001,2,6\n")
+    with pytest.raises(DataError) as error:
+        series.read(path, target="x")
+    fault = "2001 is there twice; times should increase from row to row"
+    mend = "year and month may have to be one column, such as 2001-07"
+    assert str(error.value) == f"{path}: line 3, column year: {fault}; {mend}"
+
+
+def test_where_two_marks_part_alike_the_comma_is_of_the_numbers(tmp_path: Path) -> None:
+    assert read(write(tmp_path / "a.csv", "2005-01;99,9\n2005-02;98,9\n")).rows[0] == ["2005-01", "99,9"]
+    assert read(write(tmp_path / "b.csv", "2005-01\t9,9\n2005-02\t8,9\n")).rows[0] == ["2005-01", "9,9"]
+    assert read(write(tmp_path / "c.csv", "t,x,y\n2005-01,1;2,3\n2005-02,1;2,3\n")).rows[0] == [
+        "2005-01",
+        "1;2",
+        "3",
+    ]
+
+
+def test_a_wide_table_is_read_as_fast_as_it_is_wide(tmp_path: Path) -> None:
+    """Its names are looked up, and not searched: each is compared to no more than a few others."""
+    compared = 0
+
+    class Name(str):
+        __slots__ = ()
+        __hash__ = str.__hash__
+
+        def __eq__(self, other: object) -> bool:
+            nonlocal compared
+            compared += 1
+            return str.__eq__(self, other)
+
+    names: list[str] = [Name(f"c{i}") for i in range(2000)]
+    table = tables.Table("wide.csv", names, [["1"] * 2000], [2])
+    assert table.numeric() == names
+    found = series.columns(table, "", Name("c1999"), "all")
+    assert len(found) == 2000
+    assert compared < 20 * 2000
 
 
 def test_a_missing_or_huge_file_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -73,6 +73,35 @@ def test_an_explosion_is_cut() -> None:
     assert np.isfinite(said).all()
 
 
+@pytest.mark.parametrize("size", [1e-6, 1.0, 1e29])
+def test_values_of_any_size_are_forecast_alike(size: float) -> None:
+    """A cut that is meant for explosions leaves a series be whose values are large, or small."""
+    ys = 1.5 + np.sin(np.arange(60) / 3)
+    model, other = (Autoregression.fit(each, 3, np.ones(60, bool)) for each in (ys, ys * size))
+    said = model.forecast(ys, ORIGINS, 9)
+    np.testing.assert_allclose(other.forecast(ys * size, ORIGINS, 9), said * size, rtol=1e-6)
+    exploded = Autoregression(np.array([1e9]), 0.0).forecast(ys * size, ORIGINS, 400)
+    assert exploded.max() == pytest.approx(1e6 * size * ys[ORIGINS].max())
+
+
+def test_a_long_season_is_no_lag() -> None:
+    ys = np.random.default_rng(5).normal(size=4000)
+    assert choose_lags(ys, np.ones(4000, bool), 3000, np.arange(3000, 3005), 2, more=(700,)) <= 48
+
+
+def test_what_is_fitted_and_forecast_at_once_has_a_bound(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Of a long series the last rows are fitted to, and forecasts are made in parts, to the same effect."""
+    ys = np.random.default_rng(6).normal(size=400)
+    known = np.ones(400, bool)
+    whole, end = (Autoregression.fit(each, 3, np.ones(len(each), bool)) for each in (ys, ys[-103:]))
+    together = whole.forecast(ys, np.arange(10, 390), 4)
+    monkeypatch.setattr(classical, "CELLS", 400)
+    part = Autoregression.fit(ys, 3, known)
+    np.testing.assert_allclose(part.weights, end.weights)
+    assert abs(part.weights - whole.weights).max() > 1e-3
+    np.testing.assert_allclose(whole.forecast(ys, np.arange(10, 390), 4), together)
+
+
 def test_the_order_is_the_one_that_forecasts_best() -> None:
     ys = wave(200, season=5) + 0.01 * np.random.default_rng(3).normal(size=200)
     known, origins = np.ones(200, bool), np.arange(150, 190)

@@ -1,10 +1,11 @@
 """The task forecast: nothing is fitted to the test or looks ahead, quantiles do not cross, a run is repeated."""
 
 import json
+import math
 import shutil
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import jax
 import jax.numpy as jnp
@@ -18,7 +19,7 @@ from jaxgru.data.series import Series
 from jaxgru.data.times import Times
 from jaxgru.tasks import find
 from jaxgru.tasks.forecast import Forecast
-from jaxgru.tasks.forecasting import outlook
+from jaxgru.tasks.forecasting import drawing, outlook
 from jaxgru.tasks.forecasting.classical import ahead
 from jaxgru.tasks.forecasting.forecaster import Model, losses, quantiles
 from jaxgru.tasks.forecasting.outlook import Outlook
@@ -28,6 +29,9 @@ from jaxgru.training.configfile import locate, read
 from jaxgru.training.errors import UserError
 from jaxgru.training.saved import open_run
 from tests.tasks.helpers import config_of, run
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
 
 ROWS, HORIZON, WINDOW = 240, 4, 12
 TRAIN, BEFORE = 168, 192  # where the training part and the validation part end
@@ -148,7 +152,8 @@ class TestData:
         rows[BEFORE:] = make_rows(1)[BEFORE:] + 3
         tasks = [Forecast(make_config(path)) for path in (table, write(tmp_path / "other.csv", rows))]
         params = open_run(finished, find).params
-        assert tasks[0].vocabulary == tasks[1].vocabulary
+        fitted, other = ({**each.vocabulary, "sha256": ""} for each in tasks)
+        assert fitted == other
         jax.tree.map(np.testing.assert_array_equal, *(each.batch(3) for each in tasks))
         validation, test = (
             [each.evaluate(params, part) for each in tasks] for part in ("validation", "test")
@@ -349,6 +354,16 @@ class TestOutlook:
         assert (said[..., 0] == 0).any()
         assert (np.diff(said, axis=-1) >= 0).all()
 
+    def test_a_narrow_interval_of_large_values_is_told_apart(self) -> None:
+        rows = np.array([[1_234_557.0, 1_234_567, 1_234_577.5], [1_234_550, 1_234_567, 1_234_590]])
+        text = outlook.table(Times.rows(0).rows(2), rows, 0.8, "median")
+        assert [line.split()[1:] for line in text.splitlines()[1:]] == [
+            ["1234557", "1234567", "1234578"],
+            ["1234550", "1234567", "1234590"],
+        ]
+        assert outlook.digits_of(np.array([[0.10001, 0.10002, 0.10003]])) == 6
+        assert outlook.digits_of(np.zeros((2, 3))) == outlook.digits_of(np.full((2, 3), 7.0)) == 5
+
     def test_a_report_has_each_step_and_each_method(self) -> None:
         said = np.tile([1.0, 2.0, 4.0], (5, 3, 1))
         truth = np.tile([2.0, 3.0, 5.0], (5, 1))
@@ -361,6 +376,30 @@ class TestOutlook:
             ["3", "3", "1", "0.000", "3"],
             ["all", "1.333", "1", "0.667", "3"],
             ["MASE", "0.667", "0.500"],
+        ]
+
+    def test_a_picture_has_dates_below_and_its_legend_beside(
+        self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        figures: list[Figure] = []
+        monkeypatch.setattr(drawing, "save", lambda figure, path: figures.append(figure))
+        ys, times = np.sin(np.arange(60.0)), Times("date", 1_704_067_200 + 3600 * np.arange(60), 3600)
+        series = Series("a", ("y",), ys[:, None], np.ones(60, bool), times, 24)
+        origins = np.array([20, 40])
+        truth = ys[ahead(origins, 6)]
+        found = Outlook(np.stack([truth - 1, truth, truth + 1], -1), truth, np.ones(truth.shape, bool))
+        drawing.draw(tmp_path / "a.png", series, origins, found, ("naive", truth), "a")
+        (figure,) = figures
+        figure.canvas.draw()
+        labels = [label.get_text() for label in figure.axes[0].get_xticklabels()]
+        assert {"06:00", "12:00"} <= {*labels}
+        assert figure.axes[0].get_legend() is None
+        (legend,) = figure.legends
+        assert [text.get_text() for text in legend.get_texts()] == [
+            "what came",
+            "naive",
+            "this model",
+            "its interval",
         ]
 
 
@@ -438,8 +477,137 @@ class TestRun:
             .startswith("2012-07")
         )
 
+    def test_rows_that_were_closed_up_are_forecast_without_dates(self, tmp_path: Path) -> None:
+        """On a market that is open on weekdays, a week has five rows, and no row to come has a date."""
+        path = tmp_path / "market.csv"
+        days = [day for day in range(300) if day % 7 < 5]
+        dates = Times("date", 86_400 * (4 + np.array(days)), 86_400).labels()
+        lines = [f"{date},{day % 7}\n" for date, day in zip(dates, days, strict=True)]
+        path.write_text("date,x\n" + "".join(lines))
+        task = Forecast(make_config(path, data={"target": "", "exogenous": "", "missing": "close"}))
+        assert task.facts()["season"] == 5
+        assert task.baseline()["mae"] == 0
+        assert task.fitted.inputs == [1, 1]
+        params = jax.jit(task.init)(jax.random.key(0))
+        head, *rows = task.sample(params, None, jax.random.key(0), task.config.sample).splitlines()
+        assert head.split() == ["after", dates[-1], "10", "%", "median", "90", "%"]
+        assert [row.split()[0] for row in rows] == ["+1", "+2", "+3", "+4"]
+
+    @pytest.mark.parametrize(
+        ("head", "transform", "middle"),
+        [
+            ("quantile", "none", "median"),
+            ("gaussian", "none", "mean"),
+            ("gaussian", "sqrt", "median"),
+            ("gaussian", "log", "median"),
+        ],
+    )
+    def test_the_middle_of_a_bent_gaussian_is_a_median(
+        self, table: Path, params: Any, head: str, transform: str, middle: str
+    ) -> None:
+        task = Forecast(make_config(table, data={"transform": transform}, model={"head": head}))
+        text = task.sample(params, None, jax.random.key(0), task.config.sample)
+        assert text.splitlines()[0].split() == ["time", "10", "%", middle, "90", "%"]
+
+
+class TestChangedTables:
+    """What a run is told of, whose table is no longer what it was trained on."""
+
+    def said(self, task: Forecast, params: Any, path: Path, more: str | None = None, **tables: Any) -> str:
+        other = Forecast.restore(make_config(path, **tables), json.loads(json.dumps(task.vocabulary)))
+        with pytest.raises(UserError) as error:
+            other.sample(params, more, jax.random.key(0), other.config.sample)
+        return str(error.value)
+
+    @pytest.mark.parametrize("calibrate", [True, False])
+    def test_other_values(self, task: Forecast, params: Any, tmp_path: Path, calibrate: bool) -> None:
+        revised, rolled = make_rows(), np.roll(make_rows(), -12, 0)
+        revised[-1, 0] += 0.1
+        for name, rows, first in (("revised", revised, 0), ("rolled", rolled, 12)):
+            path = write(tmp_path / f"{name}.csv", rows, first)
+            assert self.said(task, params, path, model={"calibrate": calibrate}) == (
+                f"{path}: its first 240 rows are not those that the run was trained on; "
+                "keep that table there, and forecast from another by sample RUN OTHER.csv"
+            )
+
+    def test_other_columns_and_times(self, task: Forecast, params: Any, tmp_path: Path) -> None:
+        path = write(tmp_path / "other.csv", make_rows())
+        text = path.read_text()
+        path.write_text(text.replace("size", "width"))
+        had = "the run was trained on 240 rows of heat, size, noise"
+        assert self.said(task, params, path, model={"calibrate": False}) == (
+            f"{path}: 240 rows of heat, width, noise; {had}"
+        )
+        lines = text.splitlines()[1:]
+        path.write_text(
+            "\n".join(["day,heat,size,noise", *(f"{i},{line[8:]}" for i, line in enumerate(lines))])
+        )
+        assert self.said(task, params, path) == (
+            f"{path}: its times are 1 row apart, and those of the run 1 month apart"
+        )
+        path.write_text("\n".join(text.splitlines()[:6]))
+        assert self.said(task, params, path) == f"{path}: 5 rows of heat, size, noise; {had}"
+
+    def test_values_that_the_transform_does_not_take(self, table: Path, params: Any, tmp_path: Path) -> None:
+        """New rows are held to what those of the training were."""
+        data = {"transform": "sqrt"}
+        task = Forecast(make_config(table, data=data))
+        rows = np.concatenate([make_rows(), make_rows(1)[:12]])
+        rows[-1, 0] = -3
+        path = write(tmp_path / "more.csv", rows)
+        fault = f"{path}: heat is -3 at 2010-12; data.transform=sqrt needs 0 or more"
+        assert self.said(task, params, table, str(path), data=data) == fault
+        assert self.said(task, params, path, data=data) == fault
+
+    def test_a_table_that_is_gone_stretches_no_interval(
+        self, task: Forecast, params: Any, table: Path, tmp_path: Path
+    ) -> None:
+        gone = tmp_path / "gone.csv"
+        why = "model.calibrate=true needs the table that the run was trained on"
+        assert self.said(task, params, gone, str(table)) == f"{gone}: no such file; {why}"
+        assert self.said(task, params, gone) == f"{gone}: no such file"
+
+    def test_a_table_with_gaps_where_the_calendar_is_read(
+        self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        (tmp_path / "elnino.csv").write_text(
+            "".join(f"{1950 + i},{','.join(str(20 + j + i % 3) for j in range(12))}\n" for i in range(20))
+        )
+        monkeypatch.setattr(readers, "fetch", {"elnino": tmp_path}.__getitem__)
+        data = {"series": "elnino", "target": "", "exogenous": "", "missing": "close"}
+        task = Forecast(make_config("", data=data))
+        params = jax.jit(task.init)(jax.random.key(0))
+        path = tmp_path / "more.csv"
+        path.write_text("month,x\n" + "".join(f"2001-{month:02d},{month}\n" for month in range(1, 13)))
+        with pytest.raises(UserError) as error:
+            task.sample(params, str(path), jax.random.key(0), task.config.sample)
+        assert str(error.value) == f"{path}: data.missing=close leaves no calendar, and the run reads one"
+
 
 class TestRefusals:
+    def test_a_series_that_never_changes(self, tmp_path: Path) -> None:
+        rows = make_rows()
+        rows[:, 0] = 5
+        path = write(tmp_path / "flat.csv", rows)
+        with pytest.raises(UserError) as error:
+            Forecast(make_config(path))
+        assert str(error.value) == f"{path}: all values of heat are 5; there is nothing to forecast"
+
+    def test_months_of_which_some_never_come(self, tmp_path: Path) -> None:
+        """Quarters have no mean of each month, nor have rows of which each December was left out."""
+        data = {"target": "", "exogenous": "", "season": 12}
+        for name, step in {"quarters.csv": 3, "blank.csv": 1}.items():
+            path = tmp_path / name
+            times = Times("month", 2000 * 12 + step * np.arange(120), step).labels()
+            cells = ["" if time.endswith("12") else str(len(time) + i % 5) for i, time in enumerate(times)]
+            path.write_text("month,x\n" + "".join(f"{a},{b}\n" for a, b in zip(times, cells, strict=True)))
+            task = Forecast(make_config(path, data={**data, "missing": "close"}))
+            assert "month means" not in task.others
+            with pytest.raises(UserError) as error:
+                Forecast(make_config(path, data={**data, "missing": "close", "around": "months"}))
+            needs = "data.around=months needs a row for each month, and a year of them to train on"
+            assert str(error.value) == f"{path}: {needs}"
+
     @pytest.mark.parametrize(
         ("rows", "data", "fault"),
         [
@@ -531,6 +699,25 @@ class TestRefusals:
             lambda v: v | {"scaling": v["scaling"] | {"around": "auto"}},
             lambda v: v | {"scaling": v["scaling"] | {"centers": [[0.0]]}},
             lambda v: v | {"scaling": v["scaling"] | {"scales": ["a", 1.0, 1.0]}},
+            lambda v: v | {"scaling": v["scaling"] | {"scales": [0.0, 1.0, 1.0]}},
+            lambda v: v | {"scaling": v["scaling"] | {"scales": [math.inf, 1.0, 1.0]}},
+            lambda v: (
+                v | {"scaling": v["scaling"] | {"centers": [[math.nan] * 3] * len(v["scaling"]["centers"])}}
+            ),
+            lambda v: v | {"scaling": v["scaling"] | {"transform": "log"}},
+            lambda v: v | {"names": [], "inputs": [4, 5]},
+            lambda v: v | {"kind": "hour"},
+            lambda v: v | {"step": 0},
+            lambda v: v | {"sha256": "0"},
+            lambda v: v | {"inputs": [7]},
+            lambda v: v | {"inputs": [8, 5]},
+            lambda v: v | {"inputs": [5, 3]},
+            lambda v: v | {"parts": [168, 240]},
+            lambda v: v | {"parts": [168, 168, 240]},
+            lambda v: v | {"parts": [0, 192, 240]},
+            lambda v: v | {"drift": math.nan},
+            lambda v: v | {"lags": 0},
+            lambda v: v | {"lags": 169},
         ],
     )
     def test_a_vocabulary_that_is_none(self, task: Forecast, damage: Callable[[Any], object]) -> None:

@@ -16,7 +16,9 @@ Ints = npt.NDArray[np.integer]
 Flags = npt.NDArray[np.bool_]
 
 LAGS = (1, 2, 3, 6, 9, 12, 18, 24, 36, 48)  # the orders of an autoregression that are tried
-MAX_VALUE = 1e15  # where a forecast that explodes is cut
+MOST_LAGS = 512
+CELLS = 8_000_000  # of a matrix of lags: an autoregression is fitted to the last rows that fill it, forecasts in parts
+EXPLOSION = 1e6  # a forecast is cut where it is so many times what it was made of
 
 
 def ahead(origins: Ints, horizon: int) -> Ints:
@@ -98,12 +100,15 @@ class Autoregression:
     def fit(cls, ys: Floats, lags: int, known: Flags) -> Self:
         """The autoregression with the least squared error of one step, over the values (T,) that are known.
 
+        Of very many, the last are taken.
+
         Example:
           >>> model = Autoregression.fit(np.array([0.0, 1, 3, 7, 15]), lags=1, known=np.ones(5, bool))
           >>> model.weights.round(6), round(model.constant, 6)
           (array([2.]), 1.0)
         """
-        windows = np.lib.stride_tricks.sliding_window_view(ys, lags + 1)[known[lags:]]
+        rows = np.flatnonzero(known[lags:])[-(CELLS // (lags + 1)) :]
+        windows = np.lib.stride_tricks.sliding_window_view(ys, lags + 1)[rows]
         # About the mean, for numbers far from zero are hard to tell from the constant.
         mean = ys.mean()
         inputs = np.column_stack([windows[:, -2::-1] - mean, np.ones(len(windows))])
@@ -112,11 +117,16 @@ class Autoregression:
 
     def forecast(self, ys: Floats, origins: Ints, horizon: int) -> Floats:
         """What follows each origin (N,), each at least p − 1: (N, horizon)."""
-        lags = len(self.weights)
-        state = ys[origins[:, None] - np.arange(lags)]
+        many = CELLS // len(self.weights)
+        parts = [origins[start : start + many] for start in range(0, len(origins), many)]
+        return np.concatenate([self._forecast(ys, part, horizon) for part in parts])
+
+    def _forecast(self, ys: Floats, origins: Ints, horizon: int) -> Floats:
+        state = ys[origins[:, None] - np.arange(len(self.weights))]
+        most = EXPLOSION * np.maximum(np.abs(state).max(1), abs(self.constant))
         said = np.zeros((len(origins), horizon))
         for step in range(horizon):
-            said[:, step] = np.clip(state @ self.weights + self.constant, -MAX_VALUE, MAX_VALUE)
+            said[:, step] = np.clip(state @ self.weights + self.constant, -most, most)
             state = np.column_stack([said[:, step], state[:, :-1]])
         return said
 
@@ -135,11 +145,10 @@ def choose_lags(
       more: orders to try besides `LAGS`, such as the season.
 
     Returns:
-      One that leaves at least three equations for each weight; 1 where none does.
+      One that leaves at least three equations for each weight, of `MOST_LAGS` at most; 1 where none does.
     """
-    tried = [
-        lags for lags in sorted({*LAGS, *more}) if start - lags >= 3 * lags and lags <= origins.min() + 1
-    ] or [1]
+    most = min(start // 4, int(origins.min()) + 1, MOST_LAGS)
+    tried = [lags for lags in sorted({*LAGS, *more}) if lags <= most] or [1]
     wanted = ahead(origins, horizon)
 
     def error(lags: int) -> float:

@@ -3,19 +3,20 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Self
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import numpy.typing as npt
 
 from jaxgru.data import DataError
 from jaxgru.data.series import Series, known, read
+from jaxgru.data.tables import listed
 from jaxgru.data.text import split
 from jaxgru.tasks.forecasting import classical
 from jaxgru.tasks.forecasting.classical import Autoregression, ahead
+from jaxgru.tasks.forecasting.fitted import Fitted
 from jaxgru.tasks.forecasting.horizons import Horizons
-from jaxgru.tasks.forecasting.scaling import Scaling, months_of, nearest
+from jaxgru.tasks.forecasting.scaling import Scaling, has_months, months_of, nearest
 from jaxgru.training.errors import UserError
 
 if TYPE_CHECKING:
@@ -26,55 +27,6 @@ Ints = npt.NDArray[np.integer]
 
 HELPS = 0.9  # of the error in validation, at most, is left where a drift is worth having
 PARTS = ("train", "validation", "test")
-
-
-@dataclass(frozen=True)
-class Fitted:
-    """What was fitted to the parts of a series before the test, and what a further table has to look like.
-
-    Args:
-      names: of the columns, the target first.
-      kind, step: of the times.
-      inputs: how many numbers a step of the past has, and one of the future.
-      parts: where the training, the validation and the test part end.
-      scaling: how the network sees the series; of the training part alone.
-      drift: what the seasonal-naive forecast adds for each season; 0 where that did not help in validation.
-      lags: of the autoregression that was the best in validation.
-    """
-
-    names: Sequence[str]
-    kind: str
-    step: int
-    inputs: Sequence[int]
-    parts: Sequence[int]
-    scaling: Scaling
-    drift: float
-    lags: int
-
-    @classmethod
-    def restore(cls, found: Any) -> Self:
-        """The same out of JSON.
-
-        Raises:
-          ValueError: for what no run leaves.
-        """
-        shape = {
-            "names": str,
-            "kind": str,
-            "step": int,
-            "inputs": int,
-            "parts": int,
-            "drift": float,
-            "lags": int,
-        }
-        lists = ("names", "inputs", "parts")
-        if not isinstance(found, dict) or {*found} != {*shape, "scaling"}:
-            raise ValueError("vocabulary should be what a run of forecast leaves")
-        for name, kind in shape.items():
-            values = found[name] if name in lists else [found[name]]
-            if not isinstance(values, list) or not all(type(value) is kind for value in values):
-                raise ValueError(f"vocabulary should have {name} of type {kind.__name__}")
-        return cls(**{**found, "scaling": Scaling.restore(found["scaling"], len(found["names"]))})
 
 
 def load(data: Any, path: str = "") -> Series:
@@ -97,21 +49,28 @@ def load_again(data: Any, fitted: Fitted, path: str) -> Series:
     """A further table to forecast from, with the columns of the one that a run was trained on.
 
     Raises:
-      UserError: `load` refuses it; it has other columns or another step, or is shorter than a window.
+      UserError: `load` refuses it, or it `check_fits` not.
     """
     series = load(data, path)
-    if data.path and list(series.names) != list(fitted.names):
-        raise UserError(
-            f"{path}: its columns are {', '.join(series.names)}; the run has {', '.join(fitted.names)}"
-        )
-    if len(series.names) != len(fitted.names):
-        raise UserError(f"{path}: {len(series.names)} columns; the run has {len(fitted.names)}")
+    check_fits(data, series, fitted)
+    return series
+
+
+def check_fits(data: Any, series: Series, fitted: Fitted) -> None:
+    """Refuses a series that a run cannot go on from: of other columns or another step, or shorter than a window."""
+    source, names = series.source, list(series.names)
+    if data.path and names != list(fitted.names):
+        raise UserError(f"{source}: its columns are {listed(names)}; the run has {listed(fitted.names)}")
+    if len(names) != len(fitted.names):
+        raise UserError(f"{source}: {len(names)} columns; the run has {len(fitted.names)}")
     if (series.times.kind, series.times.step) != (fitted.kind, fitted.step):
         here, there = told(series.times.kind, series.times.step), told(fitted.kind, fitted.step)
-        raise UserError(f"{path}: its times are {here}, and those of the run {there}")
+        raise UserError(f"{source}: its times are {here}, and those of the run {there}")
+    if series.times.closed and fitted.inputs[1] > 1:
+        raise UserError(f"{source}: data.missing=close leaves no calendar, and the run reads one")
     if len(series) < data.window:
-        raise UserError(f"{path}: {len(series)} rows are fewer than data.window={data.window}")
-    return series
+        raise UserError(f"{source}: {len(series)} rows are fewer than data.window={data.window}")
+    check_transform(data, series)
 
 
 def told(kind: str, step: int) -> str:
@@ -128,11 +87,18 @@ def told(kind: str, step: int) -> str:
     return f"{step} {kind}{'s' * (step != 1)} apart"
 
 
-def check_same(series: Series, fitted: Fitted) -> None:
+def check_same(data: Any, series: Series, fitted: Fitted) -> None:
     """Refuses a series that is not the one that a run was trained on, nor that one grown longer."""
-    if list(series.names) != list(fitted.names) or len(series) < fitted.parts[-1]:
-        had = f"the run was trained on {fitted.parts[-1]} rows of {', '.join(fitted.names)}"
-        raise UserError(f"{series.source}: {len(series)} rows of {', '.join(series.names)}; {had}")
+    rows = fitted.parts[-1]
+    if list(series.names) != list(fitted.names) or len(series) < rows:
+        had = f"the run was trained on {rows} rows of {listed(fitted.names)}"
+        raise UserError(f"{series.source}: {len(series)} rows of {listed(series.names)}; {had}")
+    check_fits(data, series, fitted)
+    if series.head(rows).sha256 != fitted.sha256:
+        mend = "keep that table there, and forecast from another by sample RUN OTHER.csv"
+        raise UserError(
+            f"{series.source}: its first {rows} rows are not those that the run was trained on; {mend}"
+        )
 
 
 def origins(data: Any, parts: Sequence[int], part: str) -> Ints:
@@ -166,6 +132,7 @@ def fit(data: Any, series: Series) -> Fitted:
         list(series.names),
         series.times.kind,
         series.times.step,
+        series.sha256,
         list(Horizons(series, scaling, data.window, data.horizon, data.calendar).inputs),
         parts,
         scaling,
@@ -189,10 +156,20 @@ def check(data: Any, series: Series, parts: Sequence[int]) -> None:
     for part in PARTS:
         if not series.known[ahead(origins(data, parts, part), data.horizon)].any():
             raise UserError(f"{source}: the part for {part} has no value to forecast")
-    if data.around == "months" and (series.times.kind != "month" or series.season != 12 or train < 12):
+    ys = series.values[:, 0]
+    if (ys == ys[0]).all():
+        raise UserError(
+            f"{source}: all values of {series.names[0]} are {ys[0]:g}; there is nothing to forecast"
+        )
+    if data.around == "months" and not has_months(series, train):
         raise UserError(
             f"{source}: data.around=months needs a row for each month, and a year of them to train on"
         )
+    check_transform(data, series)
+
+
+def check_transform(data: Any, series: Series) -> None:
+    """Refuses values that the transform of a table [data] does not take."""
     lowest, least = (
         series.values[:, 0].min(),
         {"none": -math.inf, "sqrt": 0.0, "log": math.ulp(0.0)}[data.transform],
@@ -201,7 +178,7 @@ def check(data: Any, series: Series, parts: Sequence[int]) -> None:
         label = series.times.labels()[int(series.values[:, 0].argmin())]
         more = "above 0" if data.transform == "log" else "0 or more"
         raise UserError(
-            f"{source}: {series.names[0]} is {lowest:g} at {label}; data.transform={data.transform} needs {more}"
+            f"{series.source}: {series.names[0]} is {lowest:g} at {label}; data.transform={data.transform} needs {more}"
         )
 
 
@@ -215,7 +192,7 @@ def classics(series: Series, fitted: Fitted, where: Ints, horizon: int) -> dict[
         f"AR({fitted.lags})": model.forecast(ys, where, horizon),
         "last value": classical.last_value(ys, where, horizon),
     }
-    if series.times.kind == "month" and series.season == 12 and not fitted.drift:
+    if has_months(series, before) and not fitted.drift:
         months = months_of(series.times.and_after(horizon))
         said["month means"] = classical.month_means(
             ys[:before], months[:before], months[ahead(where, horizon)]

@@ -1,4 +1,4 @@
-"""What forecasts are worth: their scores, a table of them, and the pictures people look at first."""
+"""What forecasts are worth: their scores, and tables of them."""
 
 from __future__ import annotations
 
@@ -7,23 +7,18 @@ from typing import TYPE_CHECKING, NamedTuple
 import numpy as np
 import numpy.typing as npt
 
-from jaxgru.tasks.pictures import new_figure, save
-
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
-    from pathlib import Path
 
-    from jaxgru.data.series import Series
     from jaxgru.data.times import Times
 
 Floats = npt.NDArray[np.float64]
 Flags = npt.NDArray[np.bool_]
 
 STEPS = 24  # of a long horizon that a table has rows for
-PANELS = 4  # origins of a picture
-HISTORY = 3  # horizons before an origin that are drawn
 LEAST = 1e-12  # the width of an interval's half that can be stretched
 OURS = "this model"
+FEWEST, MOST = 5, 15  # digits of a number that is told
 
 
 class Outlook(NamedTuple):
@@ -148,8 +143,8 @@ def aligned(rows: Sequence[Sequence[str]]) -> list[str]:
     return lines
 
 
-def table(times: Times, said: Floats, interval: float, middle: str) -> str:
-    """A forecast (horizon, 3) as people read it: a row for each time.
+def table(times: Times, said: Floats, interval: float, middle: str, heading: str = "time") -> str:
+    """A forecast (horizon, 3) as people read it: a row for each time, with the digits that tell its columns apart.
 
     Example:
       >>> from jaxgru.data.times import Times
@@ -159,65 +154,25 @@ def table(times: Times, said: Floats, interval: float, middle: str) -> str:
       3        0       2     4
     """
     tail = (1 - interval) / 2
-    rows = [["time", f"{100 * tail:.3g} %", middle, f"{100 * (1 - tail):.3g} %"]]
+    digits = digits_of(said)
+    rows = [[heading, f"{100 * tail:.3g} %", middle, f"{100 * (1 - tail):.3g} %"]]
     rows += [
-        [label, *(f"{value:.5g}" for value in row)]
+        [label, *(f"{value:.{digits}g}" for value in row)]
         for label, row in zip(times.labels(), said.tolist(), strict=True)
     ]
     return "\n".join(aligned(rows))
 
 
-def draw(
-    path: Path,
-    series: Series,
-    origins: npt.NDArray[np.integer],
-    outlook: Outlook,
-    beside: tuple[str, Floats],
-    about: str,
-) -> None:
-    """Draws forecasts from some origins: what was before, what came, the middle with its interval, the naive forecast.
+def digits_of(said: Floats) -> int:
+    """How many digits intervals (…, 3) are told with: five, or those of the whole part, or two of the narrowest width.
 
-    Args:
-      path: of the PNG.
-      series: the values.
-      origins: (N,), of the forecasts.
-      outlook: the forecasts.
-      beside: the name of the method beside it, and its forecasts (N, horizon).
-      about: what stands above.
+    Example:
+      >>> digits_of(np.array([[1_234_557.0, 1_234_567, 1_234_577.5]])), digits_of(np.array([[1.0, 2, 3]]))
+      (7, 5)
     """
-    count, horizon = outlook.known.shape
-    shown = np.unique(np.linspace(0, count - 1, min(PANELS, count)).round().astype(int))
-    xs, ys = series.times.scale(), series.values[:, 0]
-    name, others = beside
-    figure = new_figure(10, 2.3 * len(shown) + 0.8, "constrained")
-    figure.suptitle(about.replace("$", r"\$"))
-    for axes, i in zip(figure.subplots(len(shown), squeeze=False)[:, 0], shown, strict=True):
-        at = int(origins[i])
-        past, come = slice(max(at - HISTORY * horizon, 0), at + 1), slice(at + 1, at + 1 + horizon)
-        low, middle, high = outlook.said[i].T
-        axes.plot(xs[past], ys[past], color="black", linewidth=1)
-        truth = np.append(ys[at], np.where(outlook.known[i], ys[come], np.nan))
-        axes.plot(xs[at : come.stop], truth, color="black", linewidth=1, marker=".", label="what came")
-        axes.plot(xs[come], others[i], color="C7", linestyle="--", label=name)
-        axes.plot(xs[come], middle, color="C0", label=OURS)
-        axes.fill_between(xs[come], low, high, color="C0", alpha=0.25, linewidth=0, label="its interval")
-        axes.axvline(xs[at], color="C7", linewidth=0.6)
-        axes.margins(x=0.01)
-    figure.axes[0].legend(loc="upper left", fontsize=8, ncols=4)
-    save(figure, path)
-
-
-def draw_errors(path: Path, outlook: Outlook, others: Mapping[str, Floats]) -> None:
-    """Draws the mean absolute error of each step of the horizon, the model's beside those of other methods."""
-    figure = new_figure(7, 4, "constrained")
-    axes = figure.subplots()
-    steps = np.arange(1, outlook.known.shape[1] + 1)
-    for name, said in {OURS: outlook.said[..., 1], **others}.items():
-        line = by_step(np.abs(said - outlook.truth), outlook.known)
-        axes.plot(
-            steps, line, label=name, linewidth=2.2 if name == OURS else 1.2, marker="." * (len(steps) < 3)
-        )
-    axes.set(xlabel="step of the horizon", ylabel="mean absolute error", ylim=(0, None))
-    axes.locator_params(axis="x", integer=True)
-    axes.legend()
-    save(figure, path)
+    widths = said[..., 2] - said[..., 0]
+    largest, narrowest = np.abs(said).max(), widths[widths > 0].min(initial=np.inf)
+    if largest == 0 or np.isinf(narrowest):
+        return FEWEST
+    whole = int(np.floor(np.log10(largest))) + 1
+    return min(max(FEWEST, min(whole, 9), whole + 1 - int(np.floor(np.log10(narrowest)))), MOST)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Self
 
@@ -76,8 +77,12 @@ class Scaling:
         ):
             fine = isinstance(rows, list) and len(rows) == count
             fine = fine and all(isinstance(row, list) and len(row) == columns for row in rows)
-            if not fine or not all(type(number) is float for row in rows for number in row):
+            if not fine or not all(
+                type(number) is float and math.isfinite(number) for row in rows for number in row
+            ):
                 raise ValueError("scaling should have a number for each column in centers and scales")
+        if min(found["scales"]) <= 0:
+            raise ValueError("scaling should have scales above 0")
         return cls(**found)
 
     def center(self, times: Times) -> Floats:
@@ -102,6 +107,14 @@ def months_of(times: Times) -> Ints:
     return times.numbers % 12
 
 
+def has_months(series: Series, rows: int) -> bool:
+    """Whether each month has a mean of its own: rows are months, and so many of the first hold all twelve of them."""
+    times = series.times
+    return (
+        times.kind == "month" and times.step == 1 and not times.closed and series.season == 12 and rows >= 12
+    )
+
+
 def transformed(values: Floats, transform: str) -> Floats:
     """Values (N, columns) with the target, the first column, transformed."""
     if transform == "none":
@@ -121,7 +134,7 @@ def nearest(series: Series, train: int, origins: Ints, horizon: int) -> str:
     """
     ys, wanted = series.values[:, 0], classical.ahead(origins, horizon)
     tried = {"last": ys[origins][:, None], "mean": ys[:train].mean()}
-    if series.times.kind == "month" and series.season == 12:
+    if has_months(series, train):
         months = months_of(series.times)
         tried["months"] = classical.month_means(ys[:train], months[:train], months[wanted])
     known = series.known[wanted]
