@@ -153,6 +153,14 @@ def test_speakers_stay_apart() -> None:
     assert sum(map(len, parts.values())) == 100
 
 
+def test_the_default_shares_take_twelve_speakers() -> None:
+    """As the tutorial says."""
+    parts = Split(0.1, 0.2, apart="speaker")(records(speakers="abcdefghijkl"))
+    assert [len(values(part, "speaker")) for part in parts.values()] == [9, 1, 2]
+    with pytest.raises(DataError, match=r"^9 values of speaker, of which a share of 0.1 is none; raise "):
+        Split(0.1, 0.2, apart="speaker")(records(speakers="abcdefghijk"))
+
+
 def test_speakers_that_do_not_stay_apart_are_refused() -> None:
     with pytest.raises(DataError, match=r"^speaker a is in train and in test, and should be in one$"):
         Split(0.25, 0.2, None, Rule.of("take=0"), apart="speaker")(records(speakers="abcdef"))
