@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import math
+import sys
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Self
 
@@ -43,11 +43,17 @@ class Scaler:
         squares = sum(((each - means) ** 2).sum(0) for each in sequences) / count
         scales = np.sqrt(squares)
         # Rounding leaves a little of a channel that is one number throughout.
-        scales = np.where(scales > 1e-9 * (1 + np.abs(means)), scales, 1.0)
+        scales = np.where(scales > 1e-9 * np.abs(means), scales, 1.0)
         return cls(tuple(means.tolist()), tuple(scales.tolist()))
 
     def __call__(self, frames: npt.NDArray[np.floating[Any]]) -> Floats:
-        """The scaled frames (T, C)."""
+        """The scaled frames (T, C).
+
+        Raises:
+          ValueError: they have another number of channels.
+        """
+        if frames.shape[-1] != len(self.means):
+            raise ValueError(f"frames of {frames.shape[-1]} channels, and the scaler has {len(self.means)}")
         return ((frames - np.array(self.means)) / np.array(self.scales)).astype(np.float32)
 
     def to_json(self) -> dict[str, list[float]]:
@@ -67,7 +73,9 @@ class Scaler:
         if not (
             all(isinstance(part, list) and part for part in parts)
             and all(
-                type(number) in (int, float) and math.isfinite(number) for part in parts for number in part
+                type(number) in (int, float) and abs(number) <= sys.float_info.max
+                for part in parts
+                for number in part
             )
             and len(parts[0]) == len(parts[1])
             and all(parts[1])

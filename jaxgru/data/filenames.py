@@ -8,7 +8,7 @@ from functools import cached_property
 from typing import TYPE_CHECKING, NamedTuple
 
 from jaxgru.data import DataError
-from jaxgru.data.labelled import Example, drawn
+from jaxgru.data.labelled import Example, drawn, short
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -17,6 +17,7 @@ if TYPE_CHECKING:
 FIELD = re.compile(r"\{([a-z_]+)\}")
 RANGE = re.compile(r"([0-9]{1,9})-([0-9]{1,9})")
 MOST = 100_000  # values that a rule may name
+SHOWN = 5  # values of a field that a message names
 
 
 @dataclass(frozen=True)
@@ -80,13 +81,13 @@ class Rule:
 
     Args:
       field: of a pattern.
-      values: what it may be.
+      values: what it may be, of which each is the value of some file.
 
     Example:
       >>> Rule.of("take=0-2,7")
       Rule(field='take', values=('0', '1', '2', '7'))
-      >>> Rule.of("take=0-2,7").covers({"label": "yes", "take": "1"})
-      True
+      >>> Rule.of("take=08-10").values
+      ('08', '09', '10')
     """
 
     field: str
@@ -96,30 +97,42 @@ class Rule:
     def of(cls, text: str) -> Rule:
         """A rule as it is written: a field, =, and values between commas; 3-5 means 3, 4 and 5.
 
+        Where an end of a range begins with 0, all of its values have as many digits as that.
+
         Raises:
-          ValueError: it is not written so.
+          ValueError: it is not written so, or names too many values.
         """
         field, _, words = text.partition("=")
         values: list[str] = []
         for word in words.split(","):
             ends = RANGE.fullmatch(word.strip())
-            first, last = map(int, ends.groups()) if ends else (0, -1)
-            if not word.strip() or (ends and not first <= last < first + MOST):
+            first, last = ends.groups() if ends else ("", "")
+            if not word.strip() or (ends and int(first) > int(last)):
                 raise ValueError(
                     f"{text!r} is no rule; write a field and its values, such as take=0-4 or speaker=ann,bob"
                 )
-            values += map(str, range(first, last + 1)) if ends else [word.strip()]
+            if ends and len(values) + int(last) - int(first) >= MOST:
+                raise ValueError(f"{short(text)} names more than {MOST} values")
+            width = max(len(end) if end.startswith("0") else 0 for end in (first, last))
+            numbers = range(int(first), int(last) + 1) if ends else ()
+            values += [str(number).zfill(width) for number in numbers] or [word.strip()]
         return cls(field.strip(), tuple(values))
 
-    def covers(self, fields: Mapping[str, str]) -> bool:
-        """Whether a file with such fields is meant.
+    def meant(self, records: Sequence[Record]) -> set[Path]:
+        """Which files are meant, of some whose names have the field.
 
         Raises:
-          DataError: it has no such field.
+          DataError: a value is that of none of them.
         """
-        if self.field not in fields:
-            raise DataError(f"no field is named {self.field}; there are {', '.join(fields)}")
-        return fields[self.field] in self.values
+        there = {record.fields[self.field] for record in records}
+        for value in self.values:
+            if value not in there:
+                some = ", ".join([*sorted(there)[:SHOWN], *["…"] * (len(there) > SHOWN)])
+                raise DataError(
+                    f"no file has {short(f'{self.field}={value}')}; {self.field} is one of {some}"
+                )
+        wanted = {*self.values}
+        return {record.path for record in records if record.fields[self.field] in wanted}
 
 
 class Record(NamedTuple):
@@ -165,10 +178,15 @@ class Split:
         """The files for train, validation and test.
 
         Raises:
-          DataError: a share is no whole group, or a rule puts a group into two parts.
+          DataError: a share is no whole group, or a rule names a value that no file has, or puts a group into
+            two parts.
         """
-        rest, test = self.taken(records, self.test, self.test_rule, "test")
-        train, validation = self.taken(rest, self.validation, self.validation_rule, "validation")
+        rules = {"test": self.test_rule, "validation": self.validation_rule}
+        ruled = {part: chosen(records, rule, part) for part, rule in rules.items() if rule}
+        rest, test = self.taken(records, self.test, ruled, "test")
+        train, validation = self.taken(rest, self.validation, ruled, "validation")
+        if self.validation_rule and not validation:
+            raise DataError("the test has all files that data.validation_where names")
         parts = {"train": train, "validation": validation, "test": test}
         if self.apart:
             homes: dict[str, str] = {}
@@ -182,24 +200,36 @@ class Split:
         return parts
 
     def taken(
-        self, records: Sequence[Record], share: float, rule: Rule | None, part: str
+        self, records: Sequence[Record], share: float, ruled: Mapping[str, set[Path]], part: str
     ) -> tuple[list[Record], list[Record]]:
-        """What is left of some files, and what was taken for a part."""
-        if rule is not None:
-            meant = [rule.covers(record.fields) for record in records]
-            found = [record for record, is_meant in zip(records, meant, strict=True) if is_meant]
-            return [record for record, is_meant in zip(records, meant, strict=True) if not is_meant], found
+        """What is left of some files, and what was taken for a part: by its rule, or a share."""
+        sides: tuple[list[Record], list[Record]] = [], []
+        if part in ruled:
+            for record in records:
+                sides[record.path in ruled[part]].append(record)
+            return sides
         if not self.apart:
             return drawn(records, share)
         groups = sorted({record.fields[self.apart] for record in records})
-        _, chosen = drawn([Example("", (group,)) for group in groups], share)
-        names = {group for _, (group,) in chosen}
+        _, taken = drawn([Example("", (group,)) for group in groups], share)
+        names = {group for _, (group,) in taken}
         if not names:
             mend = f"raise data.{part}, or name some in data.{part}_where"
             raise DataError(
                 f"{len(groups)} values of {self.apart}, of which a share of {share} is none; {mend}"
             )
-        sides: tuple[list[Record], list[Record]] = [], []
         for record in records:
             sides[record.fields[self.apart] in names].append(record)
         return sides
+
+
+def chosen(records: Sequence[Record], rule: Rule, part: str) -> set[Path]:
+    """The files that the rule for a part means.
+
+    Raises:
+      DataError: the rule names a value that no file has.
+    """
+    try:
+        return rule.meant(records)
+    except DataError as error:
+        raise DataError(f"data.{part}_where: {error}") from None

@@ -13,6 +13,8 @@ import numpy.typing as npt
 if TYPE_CHECKING:
     from jaxgru.data.sound import Floats
 
+MOST = 1 << 24  # numbers that filters may be
+BLOCK = 1 << 22  # samples that are transformed together
 FLOOR = 1e-10  # of the loudest band's power, where a sine of full scale has 1: below it, all is silence
 
 
@@ -72,6 +74,9 @@ class LogMel:
             raise ValueError(f"lowest is {self.lowest:g} Hz; it must be below {top:g} Hz")
         if self.width < 2 or self.step < 1:
             raise ValueError(f"window and hop must be 2 samples and 1, or more, at {self.rate} a second")
+        if self.bands * (self.size // 2 + 1) > MOST:
+            mend = "take fewer bands, or a shorter window"
+            raise ValueError(f"{self.bands} filters of windows of {self.width} samples are too large; {mend}")
         if not (self.filters > 0).any(1).all():
             mend = "take fewer bands, or a longer window"
             raise ValueError(f"{self.bands} bands are narrower than what a window tells apart; {mend}")
@@ -122,10 +127,9 @@ class LogMel:
         windows = np.lib.stride_tricks.sliding_window_view(whole, self.width)[:: self.step]
         hann = np.hanning(self.width + 1)[:-1]
         power = np.empty((taken, self.bands))
-        for start in range(
-            0, taken, 256
-        ):  # long sounds a piece at a time: a spectrum is larger than its frame
-            spectrum = np.fft.rfft(windows[start : start + 256] * hann, self.size)
-            power[start : start + 256] = np.abs(spectrum / (hann.sum() / 2)) ** 2 @ self.filters.T
+        some = min(256, max(1, BLOCK // self.size))  # at a time: a spectrum is larger than its frame
+        for start in range(0, taken, some):
+            spectrum = np.fft.rfft(windows[start : start + some] * hann, self.size)
+            power[start : start + some] = np.abs(spectrum / (hann.sum() / 2)) ** 2 @ self.filters.T
         loudest = max(power.max(), FLOOR)
         return (10 * np.log10(np.maximum(power / loudest, 10 ** (-self.depth / 10)))).astype(np.float32)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import struct
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 MAX_BYTES = 1 << 28
+BLOCK = 1 << 16  # samples of every channel that are converted at a time
 RATES = 1000, 384_000  # Hz
 LOUDEST = 1e4  # of a sample in floating point, where 1 is full scale
 PCM, FLOAT, EXTENSIBLE = 1, 3, 0xFFFE
@@ -77,13 +78,13 @@ def read(path: Path) -> Sound:
     if raw[:4] != b"RIFF" or raw[8:12] != b"WAVE":
         raise DataError(f"{path}: not a .wav file: it does not begin with RIFF and WAVE")
     try:
-        form, data = parts(raw)
+        form, data = parts(memoryview(raw))
         return Sound(samples(data, form), form.rate)
     except DamageError as error:
         raise DataError(f"{path}: a .wav file that cannot be read: {error}") from None
 
 
-def parts(raw: bytes) -> tuple[Format, bytes]:
+def parts(raw: memoryview) -> tuple[Format, memoryview]:
     """The format of a file, and the bytes of its samples."""
     found = chunks(raw)
     if b"fmt " not in found:
@@ -94,9 +95,9 @@ def parts(raw: bytes) -> tuple[Format, bytes]:
     return form, found[b"data"]
 
 
-def chunks(raw: bytes) -> dict[bytes, bytes]:
+def chunks(raw: memoryview) -> dict[bytes, memoryview]:
     """The first format of a file and its first samples, by name."""
-    found: dict[bytes, bytes] = {}
+    found: dict[bytes, memoryview] = {}
     place = 12
     while place + 8 <= len(raw) and b"data" not in found:
         name, size = struct.unpack_from("<4sI", raw, place)
@@ -110,7 +111,7 @@ def chunks(raw: bytes) -> dict[bytes, bytes]:
     return found
 
 
-def format_of(chunk: bytes) -> Format:
+def format_of(chunk: memoryview) -> Format:
     """Takes apart the format, and refuses what is not read."""
     if len(chunk) < 16:
         raise DamageError(f"its format has {len(chunk)} bytes, not 16 or more")
@@ -130,23 +131,31 @@ def format_of(chunk: bytes) -> Format:
     return form
 
 
-def samples(data: bytes, form: Format) -> Floats:
-    """The samples (N,) of a file, the mean of its channels."""
+def samples(data: memoryview, form: Format) -> Floats:
+    """The samples (N,) of a file, the mean of its channels; a block at a time, as there may be 256 MiB of them."""
     if len(data) % form.frame:
         raise DamageError(f"its samples have {len(data)} bytes, no multiple of {form.frame}")
     if not data:
         raise DamageError("it has no sample")
+    found = np.empty(len(data) // form.frame, np.float32)
+    for start in range(0, len(found), BLOCK):
+        block = values(data[start * form.frame : (start + BLOCK) * form.frame], form)
+        found[start : start + BLOCK] = block.reshape(-1, form.channels).mean(1, dtype=np.float64)
+    return found
+
+
+def values(data: memoryview, form: Format) -> npt.NDArray[np.floating[Any]]:
+    """Numbers in [−1, 1], channel by channel of each sample."""
     if form.kind == FLOAT:
         found = np.frombuffer(data, f"<f{form.bits // 8}")
         with np.errstate(invalid="ignore"):  # a quiet or a signalling nan are refused alike
             if not (np.abs(found) <= LOUDEST).all():
                 raise DamageError(f"a sample is not finite, or beyond ±{LOUDEST:g}, where 1 is full scale")
-    elif form.bits == 8:
-        found = (np.frombuffer(data, np.uint8) - 128.0) / 128
-    elif form.bits == 24:
+        return found
+    if form.bits == 8:
+        return (np.frombuffer(data, np.uint8) - 128.0) / 128
+    if form.bits == 24:
         wide = np.zeros((len(data) // 3, 4), np.uint8)
         wide[:, 1:] = np.frombuffer(data, np.uint8).reshape(-1, 3)
-        found = wide.reshape(-1).view("<i4") / 2.0**31
-    else:
-        found = np.frombuffer(data, f"<i{form.bits // 8}") / 2.0 ** (form.bits - 1)
-    return found.reshape(-1, form.channels).mean(1, dtype=np.float64).astype(np.float32)
+        return wide.reshape(-1).view("<i4") / 2.0**31
+    return np.frombuffer(data, f"<i{form.bits // 8}") / 2.0 ** (form.bits - 1)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import gzip
 import hashlib
+import os
 import zlib
 from dataclasses import dataclass
 from pathlib import Path
@@ -98,12 +99,34 @@ def entries(folder: Path) -> list[Path]:
     """What a folder holds, in order.
 
     Raises:
-      DataError: it cannot be read.
+      DataError: it cannot be read, or a name in it is not UTF-8.
     """
     try:
-        return sorted(folder.iterdir())
+        found = sorted(folder.iterdir())
     except OSError as error:
         raise DataError(f"{folder}: cannot be read: {error.strerror}") from None
+    for entry in found:
+        try:
+            entry.name.encode()
+        except UnicodeEncodeError:
+            name = os.fsencode(entry.name)
+            raise DataError(f"{folder}: a name in it is not UTF-8: {name!r}; rename it") from None
+    return found
+
+
+def below(folder: Path) -> Iterator[Path]:
+    """What stands in a folder and in the folders in it, but for folders; links to folders are not followed.
+
+    Raises:
+      DataError: one of the folders cannot be read.
+    """
+    seen = [folder]
+    while seen:
+        for entry in entries(seen.pop()):
+            if not is_folder(entry):
+                yield entry
+            elif not entry.is_symlink():
+                seen.append(entry)
 
 
 def only(folder: Path, files: Sequence[Path], part: str) -> Path | None:

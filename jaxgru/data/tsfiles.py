@@ -42,6 +42,13 @@ class Case(NamedTuple):
     frames: Floats
 
 
+class Row(NamedTuple):
+    """A case as it is written: its label, and its frames (T, C) in 64 bits."""
+
+    label: str
+    frames: npt.NDArray[np.float64]
+
+
 @dataclass(frozen=True)
 class Header:
     """What the lines before `@data` say of the cases.
@@ -80,7 +87,8 @@ def read(path: str | Path) -> list[Case]:
 
     Raises:
       DataError: `jaxgru.data.text.read` refuses the file; it has time stamps, missing values or targets that are
-        numbers; or a line is not as said here. The message names the file, the line and the fault.
+        numbers; a line is not as said here; or 32 bits do not hold a channel. The message names the file, the
+        line and the fault.
 
     Example:
       >>> read("no/such/file.ts")
@@ -92,12 +100,12 @@ def read(path: str | Path) -> list[Case]:
     text = texts.read(path)
     lines = text.split(texts.line_end(text))
     tags: dict[str, list[str]] = {}
-    cases: list[Case] = []
+    rows: list[Row] = []
     head: Header | None = None
     for number, line in enumerate(lines, 1):
         try:
             if head is not None:
-                cases += case(line, head, cases)
+                rows += row(line, head, rows)
             elif "data" in (found := tag(line, tags)):
                 head = header(tags)
             else:
@@ -108,9 +116,12 @@ def read(path: str | Path) -> list[Case]:
         raise DataError(
             f"{path}: {'it has no line @data' if tags else 'not a .ts file: no line begins with @'}"
         )
-    if not cases:
+    if not rows:
         raise DataError(f"{path}: no case after the line @data")
-    return cases
+    try:
+        return narrowed(rows)
+    except FaultError as fault:
+        raise DataError(f"{path}: {fault}") from None
 
 
 def tag(line: str, before: dict[str, list[str]]) -> dict[str, list[str]]:
@@ -169,7 +180,7 @@ def header(tags: dict[str, list[str]]) -> Header:
     return Header(flags["univariate"], flags["equallength"], channels, counts["serieslength"], classes)
 
 
-def case(line: str, head: Header, before: Sequence[Case]) -> list[Case]:
+def row(line: str, head: Header, before: Sequence[Row]) -> list[Row]:
     """The case of a line; none of a comment, or of an empty line.
 
     Args:
@@ -202,10 +213,10 @@ def case(line: str, head: Header, before: Sequence[Case]) -> list[Case]:
         raise FaultError(
             f"{steps} values of a dimension, but @equalLength true, and {len(before[0].frames)} above"
         )
-    return [Case(label, np.stack(columns, 1))]
+    return [Row(label, np.stack(columns, 1))]
 
 
-def values(field: str, name: str) -> Floats:
+def values(field: str, name: str) -> npt.NDArray[np.float64]:
     """The numbers (T,) of a dimension."""
     words = field.split(",")
     if len(words) > MOST_STEPS:
@@ -216,7 +227,25 @@ def values(field: str, name: str) -> Floats:
         found = None
     if found is None or (np.abs(found) > LARGEST).any():
         raise FaultError(f"{name}, {next(faults(words))}")
-    return found.astype(np.float32)
+    return found
+
+
+def narrowed(rows: Sequence[Row]) -> list[Case]:
+    """Cases in 32 bits.
+
+    Raises:
+      FaultError: that takes more than a hundredth of what a channel's values differ by.
+    """
+    found = [Case(label, frames.astype(np.float32)) for label, frames in rows]
+    low = np.min([frames.min(0) for _, frames in rows], 0)
+    span = np.max([frames.max(0) for _, frames in rows], 0) - low
+    pairs = zip(rows, found, strict=True)
+    lost = np.max([np.abs(wide.frames - narrow.frames).max(0) for wide, narrow in pairs], 0)
+    for i in np.flatnonzero((lost > 0.01 * span) & (span > 0))[:1]:
+        mend = "take its mean off, or scale it, in all files"
+        what = f"its values, about {low[i]:g}, differ by {span[i]:g} at most, which 32 bits do not hold"
+        raise FaultError(f"dimension {i + 1}: {what}: {mend}")
+    return found
 
 
 def faults(words: Sequence[str]) -> Iterator[str]:

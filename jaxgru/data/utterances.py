@@ -80,7 +80,8 @@ class Utterances:
         classes = self.classes
         for name in ("train", "validation", "test"):
             if not (part := getattr(self, name)):
-                return f"no utterance is left for {name}"
+                mend = f": raise data.{name}, or have more of each class" * (name != "train")
+                return f"no utterance is left for {name}{mend}"
             for each in part:
                 if each.label not in classes:
                     return f"{name} has the class {short(each.label)}, and no utterance to train on is of it"
@@ -128,8 +129,8 @@ def load(
     """Reads a file or a folder, and splits it by rule.
 
     Args:
-      path: a .ts file; one whose name ends in _TRAIN.ts, beside which stands one in _TEST.ts; a folder with such
-        a pair; or a folder of .wav files.
+      path: a .ts file; either of a pair whose names end in _TRAIN.ts and _TEST.ts; a folder with such a pair; or a
+        folder of .wav files.
       source: what to call it.
       split: how; a pair has its test.
       pattern: how .wav files are named.
@@ -155,16 +156,16 @@ def load(
 
 
 def load_series(path: Path, source: str, split: Split, longest: int) -> Utterances:
-    """Reads a .ts file, and the one for the test beside it if its name says that there is one."""
-    train = cases(path, longest)
-    if path.name.endswith(TRAIN):
-        beside = path.with_name(path.name.removesuffix(TRAIN) + TEST)
-        test = cases(beside, longest)
+    """Reads a .ts file, and the other of its pair if its name says that there is one."""
+    if path.name.endswith((TRAIN, TEST)):
+        name = path.name.removesuffix(TRAIN).removesuffix(TEST)
+        first, second = path.with_name(name + TRAIN), path.with_name(name + TEST)
+        train, test = cases(first, longest), cases(second, longest)
         channels = [part[0].frames.shape[1] for part in (train, test)]
         if channels[0] != channels[1]:
-            raise DataError(f"{beside}: {channels[1]} dimensions, and {path.name} has {channels[0]}")
+            raise DataError(f"{second}: {channels[1]} dimensions, and {first.name} has {channels[0]}")
     else:
-        train, test = drawn(train, split.test)
+        train, test = drawn(cases(path, longest), split.test)
     train, validation = drawn(train, split.validation)
     return Utterances.of(source, 0, {"train": train, "validation": validation, "test": test})
 
@@ -172,7 +173,7 @@ def load_series(path: Path, source: str, split: Split, longest: int) -> Utteranc
 def cases(path: Path, longest: int) -> list[Utterance]:
     """The cases of a .ts file, which have labels."""
     found = [
-        Utterance(f"case {number}", label, frames[:longest])
+        Utterance(f"case {number} of {path.name}", label, frames[:longest])
         for number, (label, frames) in enumerate(tsfiles.read(path))
     ]
     if not found[0].label:
@@ -203,7 +204,7 @@ def load_sounds(
             samples, own = sound.read(record.path)
             if own != rate:
                 mend = "resample them to one rate"
-                raise DataError(f"{record.path}: {own} samples a second, and {first.name} has {rate}; {mend}")
+                raise DataError(f"{record.path}: {own} samples a second, and {first} has {rate}; {mend}")
             where = record.path.relative_to(path).as_posix()
             parts[name].append(Utterance(where, record.label, to_frames(samples, longest)))
     return Utterances.of(source, rate, parts)
@@ -212,16 +213,18 @@ def load_sounds(
 def records(path: Path, pattern: Pattern) -> list[Record]:
     """The .wav files below a folder, in order, with what their names say."""
     found = []
-    for file in sorted(path.rglob("*")):
+    for file in texts.below(path):
         if file.suffix.lower() != ".wav":
             continue
-        fields = pattern.fields(file.relative_to(path).with_suffix("").as_posix())
+        name = file.relative_to(path).with_suffix("").as_posix()
+        fields = pattern.fields(name)
         if fields is None:
-            mend = "say in data.names how files are named"
+            example = "{label}_{take}" if "_" in name else "{label}-{take}"
+            mend = f"say in data.names how files are named, such as data.names={example}"
             raise DataError(f"{file}: its name is not {pattern.text} below {path}; {mend}")
         found.append(Record(file, fields))
         if len(found) > MOST_FILES:
             raise DataError(f"{path}: more than {MOST_FILES} .wav files")
     if not found:
         raise DataError(f"{path}: neither a pair of .ts files, *{TRAIN} and *{TEST}, nor .wav files")
-    return found
+    return sorted(found, key=lambda record: record.path)

@@ -16,6 +16,7 @@ import optax
 from jaxgru.data import Buckets, DataError, sound
 from jaxgru.data.channels import Scaler
 from jaxgru.data.fetching import fetch
+from jaxgru.data.labelled import short
 from jaxgru.data.padding import pieces
 from jaxgru.data.utterances import Utterance, Utterances, load
 from jaxgru.data.vocabulary import check_words
@@ -27,13 +28,14 @@ from jaxgru.tasks.classification.listener import Listener, Model
 from jaxgru.tasks.classification.verdicts import Reading
 from jaxgru.tasks.options import buckets
 from jaxgru.training.config import Config, option
-from jaxgru.training.errors import UserError
+from jaxgru.training.errors import UserError, warn
 from jaxgru.training.task import PyTree, Split, Task
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
 METRIC = "accuracy"
+FEW = 10  # utterances that choose, below which they tell checkpoints apart badly
 
 Floats = npt.NDArray[np.float32]
 Ints = npt.NDArray[np.integer]
@@ -68,6 +70,9 @@ class Speech(Task):
         self.config = config
         if vocabulary is None:
             spoken = self.utterances
+            if (count := len(spoken.validation)) < FEW:
+                mend = "raise data.validation, or name files in data.validation_where"
+                warn(f"only {count} utterances choose the checkpoint: {mend}")
             scaler = Scaler.fit([each.frames for each in spoken.train])
             vocabulary = {"classes": spoken.classes, "scaler": scaler.to_json(), "rate": spoken.rate}
             _ = self.buckets  # refused here, if they are
@@ -206,11 +211,29 @@ class Speech(Task):
                 return hear(Path(name), self.features, len(self.scaler.means), self.config.data.longest)
         except DataError as error:
             raise UserError(str(error)) from None
-        test = self.utterances.test
+        test = self._known().test
         if len(name) > 9 or int(name) >= len(test):
             raise UserError(f"the test split has the utterances 0 to {len(test) - 1}, and no {name}")
-        label, frames = test[int(name)].label, test[int(name)].frames
-        return Heard(f"{test[int(name)].name} of the test split, {label}", [label], [frames], [len(frames)])
+        place, label, frames = test[int(name)]
+        title = verdicts.printable(f"utterance {int(name)} of the test split ({place}), {label}")
+        return Heard(title, [label], [frames], [len(frames)])
+
+    def _known(self) -> Utterances:
+        """The utterances, which are of the kind that the model has learnt from.
+
+        Raises:
+          UserError: they are no longer, as the files have changed since.
+        """
+        spoken = self.utterances
+        channels = spoken.train[0].frames.shape[1]
+        for what, now, then in (
+            ("channels", channels, len(self.scaler.means)),
+            ("samples a second", spoken.rate, self.vocabulary["rate"]),
+            ("classes", short(", ".join(spoken.classes)), short(", ".join(self.classes))),
+        ):
+            if now != then:
+                raise UserError(f"{spoken.source}: changed since the run: {what}: {now}, and then {then}")
+        return spoken
 
     def sample(self, params: PyTree, prompt: str | None, key: jax.Array, options: Any) -> str:
         """The classes of an utterance with their probabilities; of a .ts file with several, a line for each."""
@@ -248,7 +271,7 @@ class Speech(Task):
         shown = []
         for i in verdicts.pick(labels, unusual, reading.odds, self.classes):
             frames = spoken[i].frames if self.features else self.scaler(spoken[i].frames)
-            title = verdicts.title(labels[i], reading.odds[i], self.classes)
+            title = f"{i}: {verdicts.title(labels[i], reading.odds[i], self.classes)}"
             shown.append(Shown(title, frames, reading.attention[i]))
         return shown
 

@@ -65,14 +65,63 @@ def test_a_pattern_that_tells_nothing_apart_is_refused(text: str, message: str) 
 
 
 def test_a_rule_names_values_and_ranges() -> None:
-    rule = Rule.of("take=0-2, 9,a-b")
-    assert rule.values == ("0", "1", "2", "9", "a-b")
-    assert [rule.covers({"take": take}) for take in ("1", "3", "a-b")] == [True, False, True]
-    with pytest.raises(DataError, match=r"^no field is named take; there are label, speaker$"):
-        rule.covers({"label": "x", "speaker": "y"})
+    assert Rule.of("take=0-2, 9,a-b").values == ("0", "1", "2", "9", "a-b")
+    meant = Rule.of("take=1,4").meant(records("a", 5))
+    assert meant == {Path(f"{label}_a_{take}.wav") for label in ("yes", "no") for take in "14"}
 
 
-@pytest.mark.parametrize("text", ["take", "take=", "take=1,,2", "take=5-3", "take=0-999999999", " = "])
+@pytest.mark.parametrize(
+    ("text", "values"),
+    [
+        ("take=08-11", ("08", "09", "10", "11")),
+        ("take=00-2", ("00", "01", "02")),
+        ("take=099-101", ("099", "100", "101")),
+        ("take=9-010", ("009", "010")),
+        ("take=007", ("007",)),
+    ],
+)
+def test_a_range_keeps_its_leading_zeros(text: str, values: tuple[str, ...]) -> None:
+    assert Rule.of(text).values == values
+
+
+@pytest.mark.parametrize(
+    ("rules", "message"),
+    [
+        ((None, "take=a-b"), "data.test_where: no file has 'take=a-b'; take is one of 0, 1, 2, 3, 4, …"),
+        ((None, "take=8-10"), "data.test_where: no file has 'take=10'; take is one of 0, 1, 2, 3, 4, …"),
+        (
+            ("speaker=ann", "take=1"),
+            "data.validation_where: no file has 'speaker=ann'; speaker is one of a, b",
+        ),
+    ],
+)
+def test_a_value_that_no_file_has_is_refused(rules: tuple[str | None, str], message: str) -> None:
+    """It was meant to be somewhere: what it should have named would be trained on."""
+    with pytest.raises(DataError) as error:
+        Split(0.2, 0.2, *(Rule.of(rule) if rule else None for rule in rules))(records("ab"))
+    assert str(error.value) == message
+
+
+def test_a_rule_for_validation_may_name_what_the_test_took() -> None:
+    parts = Split(0.2, 0.2, Rule.of("take=4-5"), Rule.of("take=0-4"))(records())
+    assert [values(part, "take") for part in parts.values()] == [{*"6789"}, {"5"}, {*"01234"}]
+
+
+def test_a_test_that_takes_all_of_validation_is_refused() -> None:
+    with pytest.raises(DataError, match=r"^the test has all files that data\.validation_where names$"):
+        Split(0.2, 0.2, Rule.of("take=4"), Rule.of("take=0-4"))(records())
+
+
+def test_the_values_of_a_rule_are_bounded_together() -> None:
+    assert len(Rule.of("take=1-60000,70001-110000").values) == 100_000
+    text = "take=1-60000,70001-110001"
+    for wide in (text, "take=0-999999999"):
+        with pytest.raises(ValueError) as error:  # noqa: PT011 the whole message is compared
+            Rule.of(wide)
+        assert str(error.value) == f"{wide!r} names more than 100000 values"
+
+
+@pytest.mark.parametrize("text", ["take", "take=", "take=1,,2", "take=5-3", " = "])
 def test_what_is_no_rule_is_refused(text: str) -> None:
     with pytest.raises(
         ValueError, match="is no rule; write a field and its values, such as take=0-4"
@@ -102,6 +151,14 @@ def test_speakers_stay_apart() -> None:
     assert [len(found) for found in speakers] == [3, 1, 1]
     assert set.union(*speakers) == {*"abcde"}
     assert sum(map(len, parts.values())) == 100
+
+
+def test_the_default_shares_take_twelve_speakers() -> None:
+    """As the tutorial says."""
+    parts = Split(0.1, 0.2, apart="speaker")(records(speakers="abcdefghijkl"))
+    assert [len(values(part, "speaker")) for part in parts.values()] == [9, 1, 2]
+    with pytest.raises(DataError, match=r"^9 values of speaker, of which a share of 0.1 is none; raise "):
+        Split(0.1, 0.2, apart="speaker")(records(speakers="abcdefghijk"))
 
 
 def test_speakers_that_do_not_stay_apart_are_refused() -> None:

@@ -1,5 +1,6 @@
 """Log-mel features: each number is what the definition says, wherever it stands in a sound."""
 
+import tracemalloc
 from typing import Any
 
 import numpy as np
@@ -80,6 +81,16 @@ def test_a_short_sound_is_one_frame_and_a_long_one_is_cut() -> None:
     np.testing.assert_allclose(np.diff(whole[250:], axis=0), np.diff(apart, axis=0), atol=1e-3)
 
 
+def test_long_windows_take_little_memory() -> None:
+    features, sound = make(rate=384_000, window=1.0, hop=0.05), noise(384_000 * 3)
+    tracemalloc.start()
+    frames = features(sound, 10_000)
+    _, most = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+    assert frames.shape == (41, 12)
+    assert most < 160 << 20  # the spectra of all frames at once would be 172 MB, and are needed twice
+
+
 @pytest.mark.parametrize(
     ("changes", "message"),
     [
@@ -91,6 +102,10 @@ def test_a_short_sound_is_one_frame_and_a_long_one_is_cut() -> None:
         (
             {"bands": 200},
             "200 bands are narrower than what a window tells apart; take fewer bands, or a longer window",
+        ),
+        (
+            {"rate": 384_000, "window": 1.0, "bands": 512},
+            "512 filters of windows of 384000 samples are too large; take fewer bands, or a shorter window",
         ),
     ],
 )

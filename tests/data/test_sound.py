@@ -2,6 +2,7 @@
 
 import io
 import struct
+import tracemalloc
 import wave
 from pathlib import Path
 
@@ -57,6 +58,28 @@ def test_an_extensible_header_is_read(tmp_path: Path) -> None:
     np.testing.assert_allclose(read(tmp_path, content).samples, [1, -1], atol=2e-7)
     _, other = wavfile.read(io.BytesIO(content))
     np.testing.assert_allclose(read(tmp_path, content).samples, other / 2.0**31)
+
+
+@pytest.mark.parametrize(("bits", "kind"), [(8, 1), (24, 1), (32, FLOAT)])
+def test_a_sound_of_several_blocks_is_read_in_little_memory(bits: int, kind: int) -> None:
+    rng = np.random.default_rng(0)
+    if kind == FLOAT:
+        content = rng.normal(size=2 * 1_000_001).astype("<f4").tobytes()
+        expected = np.frombuffer(content, "<f4").reshape(-1, 2).mean(1, dtype=np.float64)
+    else:
+        content = rng.bytes(2 * 1_000_001 * bits // 8)
+        numbers = np.frombuffer(content, np.uint8).reshape(-1, bits // 8).astype(np.int64)
+        whole = (numbers << 8 * np.arange(bits // 8)).sum(1)
+        signed = whole - 128 if bits == 8 else (whole ^ 1 << 23) - (1 << 23)
+        expected = signed.reshape(-1, 2).mean(1) / 2 ** (bits - 1)
+    form, data = sound.parts(memoryview(wav(content, channels=2, bits=bits, kind=kind)))
+    tracemalloc.start()
+    samples = sound.samples(data, form)
+    _, most = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+    np.testing.assert_array_equal(samples, expected.astype(np.float32))
+    # The samples and a block of 4 MiB at most; all of them in 64 bits would be 15 MiB.
+    assert most < samples.nbytes + (4 << 20)
 
 
 def test_other_parts_are_passed_over(tmp_path: Path) -> None:

@@ -1,6 +1,7 @@
 """Text: wrong files get one line each, repeats go, splits cover everything, unseen characters are unknown."""
 
 import gzip
+import os
 from pydoc_data.topics import topics
 
 import numpy as np
@@ -122,6 +123,15 @@ def test_splits_cover_every_position_once_and_in_order(length):
     assert [i for part in split for i in part] == list(range(length))
     assert len(split.test) == length // 10
     assert len(split.validation) == length // 20
+
+
+def test_a_name_that_is_not_utf8_is_refused(tmp_path):
+    (tmp_path / "folder").mkdir()
+    (tmp_path / "folder" / os.fsdecode(b"\xffa.wav")).touch()
+    with pytest.raises(DataError) as error:
+        list(texts.below(tmp_path))
+    what = r"a name in it is not UTF-8: b'\xffa.wav'; rename it"
+    assert str(error.value) == f"{tmp_path / 'folder'}: {what}"
 
 
 def test_a_corpus_drops_repeats_of_the_reference_and_keeps_those_of_a_file(tmp_path):

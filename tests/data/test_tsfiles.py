@@ -47,6 +47,23 @@ def test_cases_are_read_in_their_order(tmp_path: Path, end: str) -> None:
         assert first.frames.dtype == np.float32
 
 
+@pytest.mark.parametrize(
+    ("numbers", "about", "span"),
+    [("1000000.001,1000000.002", "1e+06", "0.001"), ("1e-60,2e-60", "1e-60", "1e-60")],
+)
+def test_what_32_bits_do_not_hold_is_refused(tmp_path: Path, numbers: str, about: str, span: str) -> None:
+    what = f"its values, about {about}, differ by {span} at most, which 32 bits do not hold"
+    mend = "take its mean off, or scale it, in all files"
+    assert refusal(tmp_path, f"@data\n1,2:{numbers}\n") == f"dimension 2: {what}: {mend}"
+
+
+def test_what_is_small_or_never_changes_is_read(tmp_path: Path) -> None:
+    path = tmp_path / "a.ts"
+    path.write_text("@data\n1e-13,2e-13:0.1,0.1:1000000,1000010\n2e-13,4e-13:0.1,0.1:1000000.01,1000020\n")
+    first, _ = read(path)
+    np.testing.assert_allclose(first.frames, [[1e-13, 0.1, 1e6], [2e-13, 0.1, 1_000_010]], rtol=1e-6)
+
+
 def test_a_header_may_say_little(tmp_path: Path) -> None:
     """Upper case, one channel, no labels, no count."""
     path = tmp_path / "a.ts"

@@ -1,6 +1,7 @@
 """Utterances: files are read and split by rule, nothing stands in two parts, and each fault names its file."""
 
 import struct
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +16,7 @@ from jaxgru.data.utterances import Utterances, load
 from tests.data.wav import wav
 
 HEADER = "@classLabel true a b\n@data\n"
+FEW = "no utterance is left for validation: raise data.validation, or have more of each class"
 FSDD = "{label}_{speaker}_{take}"
 
 
@@ -70,12 +72,13 @@ def sounds(tmp_path: Path) -> Path:
 
 class TestSeries:
     def test_a_pair_keeps_its_test_and_validation_is_drawn(self, pair: Path) -> None:
-        for path in (pair, pair / "Tiny_TRAIN.ts"):
+        for path in (pair, pair / "Tiny_TRAIN.ts", pair / "Tiny_TEST.ts"):
             data = read(path)
             assert [len(part) for part in (data.train, data.validation, data.test)] == [16, 4, 8]
             assert data.classes == ["a", "b"]
             assert (data.rate, data.repeated, data.leaked) == (0, 0, 0)
-            assert [each.name for each in data.validation] == ["case 8", "case 9", "case 18", "case 19"]
+            places = [f"case {number} of Tiny_TRAIN.ts" for number in (8, 9, 18, 19)]
+            assert [each.name for each in data.validation] == places
             assert [each.frames[0, 0] for each in data.test[::2]] == [20, 21, 22, 23]
 
     def test_a_single_file_is_split_class_by_class(self, pair: Path) -> None:
@@ -132,8 +135,8 @@ class TestSeries:
         ("numbers", "labels", "fault"),
         [
             (range(20), "a", "one class only, 'a': there is nothing to tell apart"),
-            (range(5), "ab", "no utterance is left for validation"),
-            (range(2), "ab", "no utterance is left for validation"),
+            (range(5), "ab", FEW),
+            (range(1), "ab", FEW),
         ],
     )
     def test_too_little_is_refused(self, tmp_path: Path, numbers: range, labels: str, fault: str) -> None:
@@ -178,19 +181,49 @@ class TestSounds:
         odd = sounds / "go_a_7.wav"
         write_sound(odd, 50, rate=16_000)
         mend = "resample them to one rate"
-        assert refusal(sounds) == f"{odd}: 16000 samples a second, and go_a_0.wav has 8000; {mend}"
+        assert refusal(sounds) == f"{odd}: 16000 samples a second, and {sounds}/go_a_0.wav has 8000; {mend}"
         odd.write_bytes(b"RIFF")
         assert refusal(sounds) == f"{odd}: not a .wav file: it does not begin with RIFF and WAVE"
         odd = odd.rename(sounds / "go-a.wav")
-        mend = "say in data.names how files are named"
+        mend = "say in data.names how files are named, such as data.names={label}-{take}"
         assert refusal(sounds) == f"{odd}: its name is not {FSDD} below {sounds}; {mend}"
         assert refusal(odd) == "one .wav file; there should be a folder of them"
+        odd.unlink()
+        mend = mend.replace("-", "_")
+        first = sounds / "go_a_0.wav"
+        assert (
+            refusal(sounds, names="{label}/{take}")
+            == f"{first}: its name is not {{label}}/{{take}} below {sounds}; {mend}"
+        )
+
+    def test_a_folder_that_cannot_be_read_is_refused(
+        self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        for number in range(20):
+            write_sound(tmp_path / "ab"[number % 2] / f"{number:02d}.wav", number)
+        closed, listed = tmp_path / "b", Path.iterdir
+
+        def iterdir(path: Path) -> Iterator[Path]:
+            if path == closed:
+                raise PermissionError(13, "Permission denied")
+            return listed(path)
+
+        monkeypatch.setattr(Path, "iterdir", iterdir)
+        assert refusal(tmp_path, names="{label}/{take}") == f"{closed}: cannot be read: Permission denied"
+
+    def test_links_to_folders_are_not_followed(self, tmp_path: Path) -> None:
+        for number in range(20):
+            write_sound(tmp_path / "ab"[number % 2] / f"{number:02d}.wav", number)
+        (tmp_path / "a" / "loop").symlink_to(tmp_path, target_is_directory=True)
+        data = read(tmp_path, names="{label}/{take}")
+        assert len(data.train) + len(data.validation) + len(data.test) == 20
 
     def test_rules_about_fields_that_are_not_there_are_refused(self, sounds: Path) -> None:
         mend = "and data.names has label, speaker, take"
         assert refusal(sounds, apart="person") == f"data.apart asks for the field person, {mend}"
         assert refusal(sounds, test_rule=Rule.of("x=1")) == f"data.test_where asks for the field x, {mend}"
-        assert refusal(sounds, test_rule=Rule.of("take=77")) == "no utterance is left for test"
+        found = "no file has 'take=77'; take is one of 0, 1, 2, 3, 4, …"
+        assert refusal(sounds, test_rule=Rule.of("take=77")) == f"data.test_where: {found}"
         where = {"test_rule": Rule.of("take=0"), "apart": "speaker", "validation": 0.5}
         assert refusal(sounds, **where) == "speaker a is in train and in test, and should be in one"
 
@@ -216,6 +249,16 @@ class TestScaler:
         assert scaler.scales == (1.0,)
         np.testing.assert_allclose(scaler(frames), 0, atol=1e-12)
 
+    def test_a_unit_may_be_small(self) -> None:
+        frames = np.random.default_rng(0).normal(size=(50, 2)) * [1e-13, 1e-30]
+        scaled = Scaler.fit([frames.astype(np.float32)])(frames)
+        np.testing.assert_allclose(scaled.std(0), 1, rtol=1e-4)
+
+    def test_another_number_of_channels_is_refused(self) -> None:
+        scaler = Scaler.fit([np.random.default_rng(0).normal(size=(9, 2))])
+        with pytest.raises(ValueError, match=r"^frames of 1 channels, and the scaler has 2$"):
+            scaler(np.zeros((3, 1), np.float32))
+
     def test_it_comes_back_from_json_to_the_bit(self) -> None:
         scaler = Scaler.fit([np.random.default_rng(0).normal(size=(9, 3))])
         assert Scaler.from_json(scaler.to_json()) == scaler
@@ -231,6 +274,8 @@ class TestScaler:
             {"means": [1.0], "scales": ["1"]},
             {"means": [True], "scales": [1.0]},
             {"means": [float("nan")], "scales": [1.0]},
+            {"means": [10**400], "scales": [1.0]},
+            {"means": [0.0], "scales": [float("inf")]},
             {"means": 1.0, "scales": [1.0]},
         ],
     )

@@ -15,8 +15,9 @@ import pytest
 from jaxgru.cli import main
 from jaxgru.data import DataError
 from jaxgru.tasks import find, speech
-from jaxgru.tasks.classification import frames, listener
+from jaxgru.tasks.classification import frames, listener, verdicts
 from jaxgru.tasks.classification.frames import Shown
+from jaxgru.tasks.pictures import new_figure
 from jaxgru.tasks.speech import Speech
 from jaxgru.training.config import Config
 from jaxgru.training.configfile import locate, read
@@ -330,7 +331,7 @@ class TestRun:
     def test_a_case_of_the_test_is_named(self, finished: Path) -> None:
         opened = open_run(finished, find)
         name, *classes, empty, attention = opened.sample("2").splitlines()
-        assert (name, empty) == ("case 2 of the test split, high", "")
+        assert (name, empty) == ("utterance 2 of the test split (case 2 of L_TEST.ts), high", "")
         assert classes[0].startswith("high  ")
         assert {line.split()[0] for line in classes} == {*LEVELS}
         odds = [float(line.split()[1]) for line in classes]
@@ -364,7 +365,7 @@ class TestRun:
         assert said[-1].endswith(" of 0.11 s")
         assert "utterances" not in restored.__dict__  # nothing was read to do so
         assert tones.sample(params, "0", key, config.sample).startswith(
-            "deep_0.wav of the test split, deep\n"
+            "utterance 0 of the test split (deep_0.wav), deep\n"
         )
 
     def test_what_is_cut_is_said_to_be(self, sounds: Path, tmp_path: Path) -> None:
@@ -373,6 +374,36 @@ class TestRun:
         path = write_sound(tmp_path / "a.wav", 300, samples=4000)
         said = task.sample(params, str(path), jax.random.key(0), task.config.sample)
         assert said.endswith("\nonly the first 5 of 98 frames were read")
+
+    def test_an_utterance_that_is_drawn_can_be_asked_for(self, task: Speech, params: Any) -> None:
+        spoken = task.utterances.test
+        drawn = task._shown(spoken, task.read(params, task._scale(spoken)))
+        for each in drawn:
+            number, colon, rest = each.title.partition(": ")
+            np.testing.assert_array_equal(each.frames, task.scaler(task.hear(number).frames[0]))
+            assert (colon, rest.split(",")[0]) == (": ", task.hear(number).labels[0])
+        assert len(drawn) > 2
+
+    def test_frames_are_drawn_where_the_text_counts_them(self) -> None:
+        figure = new_figure(2, 2)
+        above, below = figure.subplots(2)
+        each = Shown("", np.zeros((3, 2), np.float32), np.float32([0.1, 0.2, 0.7]))
+        frames.draw_frames(above, each, None)
+        frames.draw_attention(below, each.attention, None, last=True)
+        assert above.images[0].get_extent() == [0.5, 3.5, 0, 2]
+        assert below.patches[0].get_data().edges.tolist() == [0.5, 1.5, 2.5, 3.5]
+
+    def test_names_that_do_not_print_keep_to_their_line(self) -> None:
+        classes, odds = ["a\nb", "c\x1b"], np.float32([[0.9, 0.1], [0.4, 0.6]])
+        report = verdicts.report(np.array([[1, 0], [1, 1]]), classes, {}, "utterances")
+        assert report.splitlines()[1].startswith(r"a\nb              1  1.000")
+        assert report.splitlines()[2].startswith(r"c\x1b             2  0.500")
+        assert verdicts.ranked(dict(zip(classes, odds[0].tolist(), strict=True))).splitlines() == [
+            r"a\nb   0.9000",
+            r"c\x1b  0.1000",
+        ]
+        assert r"   0  a\nb        0.9000  a\nb" in frames.answers(classes, odds, classes).splitlines()
+        assert verdicts.title("a\nb", odds[1], classes) == r"a\nb, taken for c\x1b with a probability of 0.60"
 
     def test_sounds_are_drawn(self, tones: Speech, tmp_path: Path) -> None:
         shown = [Shown("$x$_{", tones.utterances.test[0].frames, np.full(9, 1 / 9, np.float32)[:8])] * 3
@@ -403,11 +434,57 @@ class TestRefusals:
         )
         assert refusal(tones, str(sound)) == f"a.wav: 8000 samples a second, and {learnt} 4000"
         assert refusal(task, str(series)) == f"a.ts: 1 dimensions, and {learnt} 2"
-        assert refusal(task, "hello") == f"hello: INPUT should be a .ts file, or {number}"
-        assert refusal(tones, "") == f".: INPUT should be a .wav file, or {number}"
+        wanted = f"INPUT should be a .ts file, or {number}"
+        assert refusal(task, "hello") == f"hello: no such file; {wanted}"
+        assert refusal(task, "a" * 5000) == f"{'a' * 5000}: cannot be read: File name too long; {wanted}"
+        (tmp_path / "a.txt").touch()
+        assert refusal(task, str(tmp_path / "a.txt")) == f"a.txt: not .ts; {wanted}"
+        assert refusal(tones, "") == f".: not a regular file; INPUT should be a .wav file, or {number}"
         assert refusal(tones, str(tmp_path / "no.wav")) == "no.wav: no such file"
         for given in ("30", "9" * 5000):
             assert refusal(task, given) == f"the test split has the utterances 0 to 29, and no {given}"
+
+    def test_data_that_is_no_longer_that_of_the_run(
+        self, finished: Path, folder: Path, tmp_path: Path
+    ) -> None:
+        changed, run_dir = tmp_path / "data", tmp_path / "run"
+        shutil.copytree(finished, run_dir)
+        config = run_dir / "config.toml"
+        config.write_text(config.read_text().replace(str(folder), str(changed)))
+
+        def refusal(changes: Callable[[str], str]) -> str:
+            shutil.copytree(folder, changed, dirs_exist_ok=True)
+            for path in changed.iterdir():
+                path.write_text(changes(path.read_text()))
+            with pytest.raises(UserError) as error:
+                open_run(run_dir, find).sample("0")
+            return str(error.value).removeprefix(f"{changed}: changed since the run: ")
+
+        def one_channel(text: str) -> str:
+            header, _, cases = text.replace("@dimensions 2", "@dimensions 1").partition("@data\n")
+            return f"{header}@data\n" + "".join(line.partition(":")[2] + "\n" for line in cases.splitlines())
+
+        assert refusal(one_channel) == "channels: 1, and then 2"
+        renamed = "classes: 'high, low, middle', and then 'high, low, mid'"
+        assert refusal(lambda text: text.replace("mid", "middle")) == renamed
+
+    def test_a_sound_of_another_rate_than_that_of_the_run(self, tones: Speech) -> None:
+        other = tones.vocabulary | {"rate": 8000}
+        task = Speech.restore(tones.config, other)
+        with pytest.raises(
+            UserError, match=r": changed since the run: samples a second: 4000, and then 8000$"
+        ):
+            task.hear("0")
+
+    def test_too_few_to_choose_by_are_told_of(
+        self, folder: Path, sounds: Path, capsys: pytest.CaptureFixture[str]
+    ) -> None:
+        Speech(make_config(folder, data={"validation": 0.3}))
+        assert not capsys.readouterr().err
+        Speech(make_config(sounds, data={"names": "{label}_{take}"}))
+        what = "only 4 utterances choose the checkpoint"
+        mend = "raise data.validation, or name files in data.validation_where"
+        assert capsys.readouterr().err == f"warning: {what}: {mend}\n"
 
     @pytest.mark.parametrize(
         ("data", "message"),

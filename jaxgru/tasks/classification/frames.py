@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
+from jaxgru.tasks.classification.verdicts import printable
 from jaxgru.tasks.pictures import clip, new_figure, save
 
 if TYPE_CHECKING:
@@ -20,10 +21,9 @@ if TYPE_CHECKING:
     Floats = npt.NDArray[np.float32]
 
 COLUMNS = 2
-SOUND = "Utterances of the test split: how loud each band is, the brighter the louder; below, the share of each frame."
-CHANNELS = (
-    "Utterances of the test split: scaled channels, the brighter the higher; below, the share of each frame."
-)
+SPLIT = "Utterances of the test split, with their numbers"
+SOUND = f"{SPLIT}: how loud each band is, the brighter the louder; below, the share of each frame."
+CHANNELS = f"{SPLIT}: scaled channels, the brighter the higher; below, the share of each frame."
 
 
 class Shown(NamedTuple):
@@ -74,10 +74,10 @@ def answers(labels: Sequence[str], odds: Floats, classes: Sequence[str]) -> str:
       1 of 1 right
     """
     said = [classes[i] for i in odds.argmax(1)]
-    width = max(map(len, ["said", *classes]))
+    width = max(len(printable(name)) for name in ["said", *classes])
     lines = [f"case  {'said':<{width}}  probability  label"]
     for i, (label, name) in enumerate(zip(labels, said, strict=True)):
-        lines.append(f"{i:>4}  {name:<{width}}  {odds[i].max():>11.4f}  {label or '-'}")
+        lines.append(f"{i:>4}  {printable(name):<{width}}  {odds[i].max():>11.4f}  {printable(label) or '-'}")
     known = [label == name for label, name in zip(labels, said, strict=True) if label]
     if known:
         lines.append(f"{sum(known)} of {len(known)} right")
@@ -108,12 +108,23 @@ def draw(path: Path, shown: Sequence[Shown], features: LogMel | None) -> None:
     save(figure, path)
 
 
+def edges(steps: int, features: LogMel | None) -> npt.NDArray[np.floating]:
+    """Between which places (steps + 1,) frames are drawn: seconds of sound, or so that the first stands at 1.
+
+    Example:
+      >>> edges(3, None)
+      array([0.5, 1.5, 2.5, 3.5])
+    """
+    places = np.arange(steps + 1)
+    return places * (features.step / features.rate) if features else places + 0.5
+
+
 def draw_frames(axes: Axes, each: Shown, features: LogMel | None) -> None:
     """Draws the frames of an utterance as a picture, time to the right."""
     from matplotlib.ticker import MaxNLocator  # noqa: PLC0415 heavy, and of use only here
 
     steps, channels = each.frames.shape
-    hop = features.step / features.rate if features else 1
+    places = edges(steps, features)
     low, high = np.quantile(each.frames, [0.02, 0.995])
     axes.axis("on")
     axes.imshow(
@@ -122,7 +133,7 @@ def draw_frames(axes: Axes, each: Shown, features: LogMel | None) -> None:
         origin="lower",
         interpolation="nearest",
         cmap="magma" if features else "viridis",
-        extent=(0, steps * hop, 0, channels),
+        extent=(places[0], places[-1], 0, channels),
         vmin=low,
         vmax=high if high > low else low + 1,
     )
@@ -131,16 +142,15 @@ def draw_frames(axes: Axes, each: Shown, features: LogMel | None) -> None:
         axes.set_ylabel("channel")
         axes.yaxis.set_major_locator(MaxNLocator(integer=True))
     else:
-        places = np.linspace(0, channels - 1, min(4, channels)).round().astype(int)
-        axes.set_yticks(places + 0.5, [f"{features.centres[place]:.0f}" for place in places])
+        bands = np.linspace(0, channels - 1, min(4, channels)).round().astype(int)
+        axes.set_yticks(bands + 0.5, [f"{features.centres[band]:.0f}" for band in bands])
         axes.set_ylabel("Hz")
 
 
 def draw_attention(axes: Axes, attention: Floats, features: LogMel | None, *, last: bool) -> None:
     """Draws the share of the attention that each frame has; the last in a column says what stands to the right."""
-    hop = features.step / features.rate if features else 1
     axes.axis("on")
-    axes.stairs(attention, np.arange(len(attention) + 1) * hop, fill=True, color="C1")
+    axes.stairs(attention, edges(len(attention), features), fill=True, color="C1")
     axes.set_ylim(0, max(float(attention.max(initial=0)) * 1.1, 1e-6))
     axes.set_yticks([])
     axes.set_ylabel("attention", fontsize=8)

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from jaxgru.data import DataError, sound, tsfiles
+from jaxgru.data import text as texts
 from jaxgru.data.filenames import Pattern, Rule, Split
 from jaxgru.data.mel import LogMel
 from jaxgru.tasks.options import keep_path
@@ -119,7 +120,13 @@ def hear(path: Path, features: LogMel | None, channels: int, longest: int) -> He
     kind = path.suffix.lower()
     wanted = ".ts" if features is None else ".wav"
     if kind not in (".ts", ".wav"):
-        raise DataError(f"{path}: INPUT should be a {wanted} file, or {NUMBER}")
+        fault = f"{path}: not {wanted}"
+        try:
+            with texts.opened(path):
+                pass
+        except DataError as error:
+            fault = str(error)
+        raise DataError(f"{fault}; INPUT should be a {wanted} file, or {NUMBER}")
     if kind != wanted:
         learnt = (
             f"{channels} channels of .ts files, not sound" if features is None else "sound, not .ts files"

@@ -94,6 +94,7 @@ def report(
         this model  0.8333
         chance      0.5000
     """
+    classes = [*map(printable, classes)]
     width = max(map(len, ["class  ", *classes]))
     lines = [f"{'class':<{width}}  {what}  found  precision      F1"]
     for i, name in enumerate(classes):
@@ -115,10 +116,19 @@ def ranked(odds: Mapping[str, float]) -> str:
       tea  0.9000
       oil  0.1000
     """
-    width = max(map(len, odds))
-    return "\n".join(
-        f"{name:<{width}}  {odds[name]:.4f}" for name in sorted(odds, key=lambda name: -odds[name])
-    )
+    names = {name: printable(name) for name in sorted(odds, key=lambda name: -odds[name])}
+    width = max(map(len, names.values()))
+    return "\n".join(f"{names[name]:<{width}}  {odds[name]:.4f}" for name in names)
+
+
+def printable(name: str) -> str:
+    r"""A name as it stands in a line: signs that do not print, such as the end of a line, are escaped.
+
+    Example:
+      >>> print(printable("oil\nand tea"))
+      oil\nand tea
+    """
+    return "".join(sign if sign.isprintable() else repr(sign)[1:-1] for sign in name)
 
 
 def describe(odds: Mapping[str, float], words: Sequence[str], attention: Floats, most: int) -> str:
@@ -185,9 +195,8 @@ def title(label: str, odds: Floats, classes: Sequence[str]) -> str:
       'tea, taken for oil with a probability of 0.75'
     """
     said, p = classes[int(odds.argmax())], odds.max()
-    if said == label:
-        return f"{label}, with a probability of {p:.2f}"
-    return f"{label}, taken for {said} with a probability of {p:.2f}"
+    taken = "" if said == label else f" taken for {said}"
+    return printable(f"{label},{taken} with a probability of {p:.2f}")
 
 
 def draw_confusion(
@@ -200,7 +209,7 @@ def draw_confusion(
     shares = counts / np.maximum(counts.sum(1, keepdims=True), 1)
     image = axes.imshow(shares, cmap="Blues", vmin=0, vmax=1)
     figure.colorbar(image, ax=axes, label=f"share of the {what} of the class", shrink=0.8)
-    names = [clip(name, 24).replace("$", r"\$") for name in classes]
+    names = [clip(printable(name), 24).replace("$", r"\$") for name in classes]
     axes.set_xticks(range(count), names, rotation=45, ha="right", rotation_mode="anchor")
     axes.set_yticks(range(count), names)
     axes.set(xlabel="said to be", ylabel="is", title=f"{counts.diagonal().sum()} of {counts.sum()} right")
