@@ -271,7 +271,7 @@ class Speech(Task):
         shown = []
         for i in verdicts.pick(labels, unusual, reading.odds, self.classes):
             frames = spoken[i].frames if self.features else self.scaler(spoken[i].frames)
-            title = f"{i}: {verdicts.title(labels[i], reading.odds[i], self.classes)}"
+            title = f"utterance {i}: {verdicts.title(labels[i], reading.odds[i], self.classes)}"
             shown.append(Shown(title, frames, reading.attention[i]))
         return shown
 

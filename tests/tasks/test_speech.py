@@ -379,9 +379,10 @@ class TestRun:
         spoken = task.utterances.test
         drawn = task._shown(spoken, task.read(params, task._scale(spoken)))
         for each in drawn:
-            number, colon, rest = each.title.partition(": ")
+            name, _, rest = each.title.partition(": ")
+            number = name.removeprefix("utterance ")
             np.testing.assert_array_equal(each.frames, task.scaler(task.hear(number).frames[0]))
-            assert (colon, rest.split(",")[0]) == (": ", task.hear(number).labels[0])
+            assert rest.split(",")[0] == task.hear(number).labels[0]
         assert len(drawn) > 2
 
     def test_frames_are_drawn_where_the_text_counts_them(self) -> None:

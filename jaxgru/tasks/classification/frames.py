@@ -21,9 +21,10 @@ if TYPE_CHECKING:
     Floats = npt.NDArray[np.float32]
 
 COLUMNS = 2
-SPLIT = "Utterances of the test split, with their numbers"
-SOUND = f"{SPLIT}: how loud each band is, the brighter the louder; below, the share of each frame."
-CHANNELS = f"{SPLIT}: scaled channels, the brighter the higher; below, the share of each frame."
+SOUND = "Utterances of the test split: how loud each band is, the brighter the louder; below, the share of each frame."
+CHANNELS = (
+    "Utterances of the test split: scaled channels, the brighter the higher; below, the share of each frame."
+)
 
 
 class Shown(NamedTuple):
@@ -137,7 +138,7 @@ def draw_frames(axes: Axes, each: Shown, features: LogMel | None) -> None:
         vmin=low,
         vmax=high if high > low else low + 1,
     )
-    axes.set_title(clip(each.title, 60), fontsize=10, parse_math=False)
+    axes.set_title(clip(each.title, 66), fontsize=10, parse_math=False)
     if features is None:
         axes.set_ylabel("channel")
         axes.yaxis.set_major_locator(MaxNLocator(integer=True))
