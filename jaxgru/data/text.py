@@ -98,12 +98,18 @@ def entries(folder: Path) -> list[Path]:
     """What a folder holds, in order.
 
     Raises:
-      DataError: it cannot be read.
+      DataError: it cannot be read, or a name in it is not UTF-8, so that it can be neither written nor drawn.
     """
     try:
-        return sorted(folder.iterdir())
+        found = sorted(folder.iterdir())
     except OSError as error:
         raise DataError(f"{folder}: cannot be read: {error.strerror}") from None
+    for path in found:
+        try:
+            path.name.encode()
+        except UnicodeEncodeError:
+            raise DataError(f"{folder}: the name {path.name!r} is not UTF-8; give it another one") from None
+    return found
 
 
 def only(folder: Path, files: Sequence[Path], part: str) -> Path | None:
