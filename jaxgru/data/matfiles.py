@@ -25,6 +25,7 @@ HDF5 = b"\x89HDF\r\n\x1a\n"
 MATRIX, COMPRESSED = 14, 15
 NUMBERS = {1: "i1", 2: "u1", 3: "i2", 4: "u2", 5: "i4", 6: "u4", 7: "f4", 9: "f8", 12: "i8", 13: "u8"}
 CELL, NUMERIC = 1, range(6, 16)  # classes of arrays
+SHAPE = 5  # what kind the numbers of a shape are of
 COMPLEX = 0x800
 
 
@@ -152,7 +153,11 @@ def head(element: Element, order: str) -> Array:
         raise DamageError("damaged: an array without class, shape and name")
     flags = int(values(Element(6, parts[0].body[:4]), order)[0])
     kind = flags & 0xFF if not flags & COMPLEX else 0
+    if parts[1].kind != SHAPE:
+        raise DamageError(f"damaged: an array whose shape is of kind {parts[1].kind}, and not {SHAPE}")
     shape = tuple(values(parts[1], order).tolist())
+    if min(shape, default=-1) < 0:
+        raise DamageError(f"damaged: an array whose shape is {shape}")
     name = bytes(parts[2].body).decode("latin-1")
     return Array(name, kind, shape, parts[3:])
 
@@ -160,7 +165,7 @@ def head(element: Element, order: str) -> Array:
 def cells(array: Array) -> list[Element]:
     """The arrays in a cell, as many as its shape says."""
     if array.kind != CELL:
-        raise DamageError(f"{array.name} is no cell of matrices")
+        raise DamageError(f"{array.name} is no cell of matrices (of Python: a NumPy array of dtype object)")
     if math.prod(array.shape) != len(array.rest):
         raise DamageError(
             f"damaged: {array.name} has {len(array.rest)} cells, and its shape is {array.shape}"
@@ -176,7 +181,7 @@ def matrix(element: Element, order: str, name: str) -> npt.NDArray[Any]:
     if array.kind not in NUMERIC or len(array.shape) != 2 or len(array.rest) != 1:
         raise DamageError(f"{name} has a cell that is no matrix of real numbers")
     found = values(array.rest[0], order)
-    if min(array.shape) < 0 or math.prod(array.shape) != len(found):
+    if math.prod(array.shape) != len(found):
         raise DamageError(
             f"damaged: a matrix of {name} has {len(found)} numbers, and its shape is {array.shape}"
         )

@@ -22,6 +22,8 @@ FRAMES = 1 << 15  # what counts as time from here on is frames
 DRUMS = 9  # the channel whose notes are no pitches
 TICKS = 480  # in a quarter note of the files that are written
 LOUD = 80  # of 127
+MORE = 0x80  # from here on a byte of a number is followed by another one, or a byte says what a message is
+META, SYSEX = 0xFF, (0xF0, 0xF7)  # messages that say how long they are
 # What mido raises for a damaged file, besides its own errors, which are ValueErrors.
 DAMAGES = (OSError, EOFError, ValueError, LookupError, TypeError, AttributeError, OverflowError)
 
@@ -78,8 +80,53 @@ def notes(raw: bytes) -> list[Note]:
     """The notes in the bytes of a file."""
     import mido  # noqa: PLC0415 an extra, and of use only here
 
-    score = mido.MidiFile(file=io.BytesIO(raw))
+    check_numbers(raw)
+    try:
+        score = mido.MidiFile(file=io.BytesIO(raw))
+    except mido.KeySignatureError as error:  # the one of its errors that is no ValueError
+        raise ValueError(str(error)) from None
     return [note for track in score.tracks for note in sounding(track, score.ticks_per_beat)]
+
+
+def check_numbers(raw: bytes) -> None:
+    """Refuses a number of more than four bytes: mido reads it to its end, which may take hours.
+
+    Of anything else that is wrong mido says what it is, where it comes to it; here the way just ends.
+    """
+    from mido.messages.specs import SPEC_BY_STATUS  # noqa: PLC0415 an extra, and of use only here
+
+    at = 8 + int.from_bytes(raw[4:8], "big")
+    for _ in range(int.from_bytes(raw[10:12], "big")):
+        end, at, last = at + 8 + int.from_bytes(raw[at + 4 : at + 8], "big"), at + 8, 0
+        while at != end and at < len(raw):
+            _, at = number(raw, at)
+            first = raw[at] if at < len(raw) else 0
+            status, at = first if first >= MORE else last, at + 1
+            if status in (META, *SYSEX):
+                length, at = number(raw, at + (status == META))
+                at += length
+            elif status not in SPEC_BY_STATUS:
+                return
+            else:
+                at += SPEC_BY_STATUS[status]["length"] - 1 - (first < MORE)
+            last = last if status == META else status
+
+
+def number(raw: bytes, at: int) -> tuple[int, int]:
+    """A number at a place, seven bits in each of its bytes, and the place behind it.
+
+    Example:
+      >>> number(bytes([0x81, 0x01, 0x7F]), 0), number(bytes([0x81, 0x01, 0x7F]), 2)
+      ((129, 2), (127, 3))
+    """
+    value = 0
+    for i, byte in enumerate(raw[at : at + 4], 1):
+        value = value << 7 | byte & (MORE - 1)
+        if byte < MORE:
+            return value, at + i
+    if len(raw) - at < 4:
+        return 0, len(raw)
+    raise ValueError("a number of more than 4 bytes")
 
 
 def sounding(track: Any, ticks: int) -> list[Note]:

@@ -19,12 +19,23 @@ if TYPE_CHECKING:
     from jaxgru.data.rolls import Note
 
 VOICES = 4  # parts of a chorale
-PARTS = {"train": ("train",), "validation": ("validation", "valid", "dev"), "test": ("test",)}
+PARTS = {"train": ("train",), "validation": ("validation", "valid", "val", "dev"), "test": ("test",)}
 MATRICES = {"train": "traindata", "validation": "validdata", "test": "testdata"}
 MIDI, SCORES = (".mid", ".midi"), (".mxl", ".musicxml", ".xml")
-PICKLES = (".pickle", ".pkl")
+PICKLES, ROLLS = (".pickle", ".pkl"), ".mat"
+GRID, ROLLS_GRID = 4, 1  # steps in a quarter note, where nothing else is said: of pieces, of matrices
 FILES = 100_000  # of a folder
 STEPS = 1 << 24  # of all pieces together, each of which has 88 bytes
+
+
+def grid_of(path: str, grid: int) -> int:
+    """Steps in a quarter note of a collection: as said, and for 0 as its kind mostly has them.
+
+    Example:
+      >>> grid_of("", 0), grid_of("songs", 0), grid_of("Nottingham.mat", 0), grid_of("Nottingham.mat", 2)
+      (4, 4, 1, 2)
+    """
+    return grid or (ROLLS_GRID if Path(path).suffix.lower() == ROLLS else GRID)
 
 
 def is_pickle(path: Path) -> bool:
@@ -119,7 +130,23 @@ def matrices(path: Path) -> dict[str, list[Piece]]:
         found[part] = checked(
             path, (Piece(f"{part}[{i}]", roll, tune_of(roll)) for i, roll in enumerate(rolls))
         )
+        if not found[part]:
+            raise DataError(f"{path}: {part} holds no matrix")
     return {part: found[name] for part, name in MATRICES.items()}
+
+
+def one_file(path: Path) -> dict[str, list[Piece]]:
+    """The pieces of the one kind of file that holds many, by what they are for."""
+    suffix = path.suffix.lower()
+    if suffix in MIDI + SCORES:
+        what = "MIDI file" if suffix in MIDI else "score"
+        raise DataError(f"{path}: one {what}; there should be a folder of them")
+    if is_pickle(path):
+        what = "a pickle, which can run any program when it is opened; jaxgru never opens one"
+        raise DataError(f"{path}: {what}. Use the same music as a .mat file or as a folder of MIDI files")
+    if suffix != ROLLS:
+        raise DataError(f"{path}: neither a folder of MIDI files or scores, nor a .mat file of piano rolls")
+    return matrices(path)
 
 
 def lot(tune: Sequence[int]) -> float:
@@ -142,6 +169,39 @@ def dealt(pieces: Iterable[Piece], validation: float, test: float) -> dict[str, 
     return found
 
 
+def split_folder(path: Path, grid: int, validation: float, test: float) -> dict[str, list[Piece]]:
+    """The pieces of a folder by what they are for: as its folders say, and drawn for a part that has none."""
+    named = subfolders(path)
+    if not named.keys() - {"train"}:
+        return dealt(folder(path, grid), validation, test)
+    if "train" not in named:
+        names = " and ".join(each.name for each in named.values())
+        raise DataError(f"{path}: a folder {names}, and none named train beside it")
+    shares = {
+        part: 0.0 if part in named else share for part, share in (("validation", validation), ("test", test))
+    }
+    return dealt(folder(named["train"], grid), **shares) | {
+        part: folder(each, grid) for part, each in named.items() if part != "train"
+    }
+
+
+def fresh(pieces: Iterable[Piece], *others: Iterable[Piece]) -> list[Piece]:
+    """The pieces whose rolls are none of the others'."""
+    known = {(len(each.roll), each.roll.tobytes()) for other in others for each in other}
+    return [each for each in pieces if (len(each.roll), each.roll.tobytes()) not in known]
+
+
+def check_parts(source: str, parts: dict[str, list[Piece]]) -> None:
+    """Refuses a split that leaves a part without pieces."""
+    pieces = [each for part in parts.values() for each in part]
+    have = f"among {len(pieces)} pieces of {len({each.tune for each in pieces})} tunes"
+    for part, found in parts.items():
+        if not found:
+            mend = "lower data.validation and data.test" if part == "train" else f"raise data.{part}"
+            how = f"{mend}, or use folders named train, valid and test"
+            raise DataError(f"{source}: none for {part} {have}; {how}")
+
+
 def subfolders(path: Path) -> dict[str, Path]:
     """The folders in a folder that are named for what their pieces are for."""
     entries = [entry for entry in texts.entries(path) if texts.is_folder(entry)]
@@ -161,45 +221,53 @@ class Music:
       train: what a model learns from.
       validation: what chooses.
       test: what is scored once.
+      repeated: how many of validation stand, note for note, in training, too.
+      leaked: how many of the test stand in training or validation, too.
     """
 
     source: str
     train: list[Piece]
     validation: list[Piece]
     test: list[Piece]
+    repeated: int
+    leaked: int
 
     @classmethod
     def load(cls, path: str, *, grid: int, validation: float, test: float) -> Self:
         """Reads a collection, and splits it by rule where it is not split.
 
+        Pieces of a folder that were counted as repeated or leaked are left out; the split of a .mat file stays.
+
         Args:
           path: "" for Bach's chorales; a .mat file with cells of piano rolls named traindata, validdata and testdata;
             or a folder of MIDI files or scores, which may stand in folders named train, valid and test.
-          grid: steps in a quarter note, of scores and MIDI files.
+          grid: steps in a quarter note, of scores and MIDI files; 0 as in `grid_of`.
           validation: the share of the tunes that is for validation.
           test: the share of the tunes that is for the test.
 
         Raises:
           DataError: there is no such collection, a piece cannot be read, or a part has no piece; a pickle.
         """
-        where = Path(path)
+        where, source, grid = Path(path), path or "Bach's chorales in four parts", grid_of(path, grid)
+        is_folder = bool(path) and texts.is_folder(where)
         if not path:
             parts = dealt(chorales(grid), validation, test)
-        elif texts.is_folder(where):
-            named = subfolders(where)
-            if len(named) == len(PARTS):
-                parts = {part: folder(each, grid) for part, each in named.items()}
-            else:
-                parts = dealt(folder(where, grid), validation, test)
-        elif is_pickle(where):
-            what = "a pickle, which can run any program when it is opened; jaxgru never opens one"
-            raise DataError(f"{path}: {what}. Use the same music as a .mat file or as a folder of MIDI files")
+        elif is_folder:
+            parts = split_folder(where, grid, validation, test)
         else:
-            parts = matrices(where)
-        for part, pieces in parts.items():
-            if not pieces:
-                raise DataError(f"{path or 'the chorales'}: no piece for {part}")
-        return cls(path or "Bach's chorales in four parts", **parts)
+            parts = one_file(where)
+        check_parts(source, parts)
+        chosen = fresh(parts["validation"], parts["train"])
+        scored = fresh(parts["test"], parts["train"], parts["validation"])
+        counts = len(parts["validation"]) - len(chosen), len(parts["test"]) - len(scored)
+        if is_folder:
+            for part, count, left in zip(("validation", "test"), counts, (chosen, scored), strict=True):
+                if not left:
+                    raise DataError(
+                        f"{path}: each of the {count} pieces for {part} stands in another part, too"
+                    )
+            parts |= {"validation": chosen, "test": scored}
+        return cls(source, **parts, repeated=counts[0], leaked=counts[1])
 
     @property
     def sha256(self) -> str:

@@ -22,6 +22,7 @@ MEMBERS = 1000  # of a packed one
 ZIP = b"PK\x03\x04"
 CONTAINER = "META-INF/container.xml"
 STEPS = {"C": 0, "D": 2, "E": 4, "F": 5, "G": 7, "A": 9, "B": 11}
+FINE = 1 << 64  # parts of a quarter note, of which all times of a part are whole numbers
 Number = int | Fraction
 DECIMAL = re.compile(r"-?\d{1,9}(?:\.\d{1,9})?")
 
@@ -155,11 +156,20 @@ def notes(part: Element) -> list[Note]:
                 elif (pitch := each.find("pitch")) is not None:
                     found.append(Note(midi(pitch) + transposed, begin, begin + length))
                 last, position = begin, begin + length
-                if position < 0:
-                    raise ScoreError(f"{where(measure, part)}: a backup that leads before the start")
+                if fault := time_fault(position):
+                    raise ScoreError(f"{where(measure, part)}: {fault}")
             farthest = max(farthest, position)
         position = farthest
     return found
+
+
+def time_fault(position: Fraction) -> str:
+    """What is wrong with a place in a part, in words; "" for nothing."""
+    if position < 0:
+        return "a backup that leads before the start"
+    if position.denominator > FINE:  # sums of such fractions take ever longer
+        return "its divisions, with those before, have no common multiple up to 2^64"
+    return ""
 
 
 def where(measure: Element, part: Element) -> str:

@@ -65,7 +65,7 @@ class Adding(Dependencies):
     metric = "mse"
     rival = "rnn_mse"
     title = told = "mean squared error"
-    telling = "mse"
+    telling, untold = "mse", 1 / 6
     inputs, outputs, last = 2, 1, True
     idle = "always_one"
     Data, Model, Sample = Data, Model, Sample

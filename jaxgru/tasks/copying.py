@@ -39,7 +39,7 @@ class Data(dependencies.Data):
 
     length: int = option(100, "T: a sequence has T + 20 steps", at_least=1, at_most=LONGEST)
     grow: tuple[int, ...] = option(
-        (), "shorter T to begin with, in this order; empty: none", at_least=1, at_most=LONGEST
+        (), "shorter T to begin with, in this order; []: none", at_least=1, at_most=LONGEST
     )
 
 
@@ -67,7 +67,7 @@ class Copy(Dependencies):
     metric = "nats_per_step"
     rival = "rnn_nats_per_step"
     title = "nats per step"
-    telling, told = "recall", "share of the symbols that are said rightly"
+    telling, told, untold = "recall", "share of the symbols that are said rightly", 1 / SYMBOLS
     inputs, outputs, last = SYMBOLS + 2, SYMBOLS + 1, False
     idle = "memoryless"
     Data, Model, Sample = Data, Model, Sample
@@ -102,7 +102,7 @@ class Copy(Dependencies):
             batch = sequences(parse(text), length)
         else:
             batch = self.draw(random_of(key), length, options.count)
-        said = {name: of[-MEMORY:].argmax(-1) for name, of in self.say(params, batch).items()}
+        said = {name: of.argmax(-1) for name, of in self.say(params, batch, end=MEMORY).items()}
         width = max(map(len, NETWORKS.values()))
         lines = [f"after a pause of T = {length}; . is a blank"]
         for row, symbols in enumerate(batch["answers"].T):

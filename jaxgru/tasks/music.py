@@ -14,7 +14,7 @@ import numpy as np
 import numpy.typing as npt
 
 from jaxgru.data import Buckets, DataError, midi
-from jaxgru.data.music import MIDI, Music, read_piece
+from jaxgru.data.music import MIDI, Music, grid_of, read_piece
 from jaxgru.data.padding import pieces
 from jaxgru.data.rolls import KEYS, Roll
 from jaxgru.tasks.composition import pianoroll
@@ -24,7 +24,7 @@ from jaxgru.tasks.composition.rollmodel import Model, RollModel, nats, noisy, sc
 from jaxgru.tasks.composition.voices import MOST, Ranges, ranges_of
 from jaxgru.tasks.options import buckets, check_shares, keep_path
 from jaxgru.training.config import Config, option
-from jaxgru.training.errors import UserError
+from jaxgru.training.errors import UserError, warn
 from jaxgru.training.task import PyTree, Split, Task
 
 if TYPE_CHECKING:
@@ -40,7 +40,9 @@ class Data:
     path: str = option(
         "", "a folder of MIDI files or scores, or a .mat of piano rolls; empty: Bach's chorales"
     )
-    grid: int = option(4, "steps in a quarter note, of scores and MIDI files", at_least=1, at_most=48)
+    grid: int = option(
+        0, "steps in a quarter note; 0: 4 of scores and MIDI files, 1 of a .mat", at_least=0, at_most=48
+    )
     validation: float = option(
         0.1, "the share of the tunes that chooses, where no file does", above=0, below=1
     )
@@ -66,10 +68,13 @@ class Sample:
     prompt: str = option("", "a MIDI file or a score to go on with; empty: a new piece")
     length: int = option(256, "steps to play after the prompt", at_least=1, at_most=1 << 14)
     voices: int = option(
-        4, "voices that sound at each step; 0: as many keys as come", at_least=0, at_most=MOST
+        4,
+        "voices that sound at each step; 0, or where training never has so many: as many keys as come",
+        at_least=0,
+        at_most=MOST,
     )
     temperature: float = option(1.0, "below 1 safer, above 1 bolder", at_least=0.01, at_most=100)
-    tempo: float = option(80.0, "quarter notes in a minute", at_least=1, at_most=1000)
+    tempo: float = option(80.0, "quarter notes in a minute", at_least=4, at_most=1000)
     file: str = option("", "the MIDI file to write, its picture beside it; empty: a new name, here")
 
     def __post_init__(self) -> None:
@@ -107,7 +112,6 @@ class Compose(Task):
             self.vocabulary = ranges_of(self.train)
             # Refused here, if they are, and not when the piece of a finished run is played.
             self.prompt(config.sample.prompt)
-            self.ranges(config.sample.voices)
             _ = self.buckets
         else:
             self.vocabulary = vocabulary
@@ -118,6 +122,11 @@ class Compose(Task):
         """Rebuild the task of a run folder; its music is read when first needed."""
         check_ranges(vocabulary)
         return cls(config, vocabulary)
+
+    @property
+    def grid(self) -> int:
+        """Steps in a quarter note."""
+        return grid_of(self.config.data.path, self.config.data.grid)
 
     @cached_property
     def music(self) -> Music:
@@ -143,7 +152,7 @@ class Compose(Task):
         return buckets(self.config, [len(roll) for roll in self.train])
 
     def facts(self) -> dict[str, Any]:
-        """Where the music is from, its SHA-256, how many pieces and steps are for what."""
+        """Where the music is from, its SHA-256, how many pieces and steps are for what, and how many are so twice."""
         music = self.music
         sizes = {part: self.rolls(part) for part in ("train", "validation", "test")}
         return {
@@ -151,6 +160,8 @@ class Compose(Task):
             "sha256": music.sha256,
             **{part: len(rolls) for part, rolls in sizes.items()},
             **{f"{part}_steps": sum(map(len, rolls)) for part, rolls in sizes.items()},
+            "repeated": music.repeated,
+            "leaked": music.leaked,
         }
 
     def init(self, key: jax.Array) -> PyTree:
@@ -197,17 +208,19 @@ class Compose(Task):
         if not path:
             return np.zeros((0, KEYS), np.uint8)
         try:
-            return read_piece(Path(path), self.config.data.grid).roll
+            return read_piece(Path(path), self.grid).roll
         except DataError as error:
             raise UserError(str(error)) from None
 
     def ranges(self, voices: int) -> Ranges:
-        """The range of each of so many voices; none for 0."""
+        """The range of each of so many voices; none for 0, and for what a config says of all music, and not of this."""
         found = self.vocabulary[voices - 1] if voices else []
         if voices and not found:
-            known = [str(n + 1) for n, ranges in enumerate(self.vocabulary) if ranges]
-            mend = f"0 takes as many as come, and {', '.join(known)} are known"
-            raise UserError(f"voices is {voices}, and so many keys never sound at once in training; {mend}")
+            known = ", ".join(str(n + 1) for n, ranges in enumerate(self.vocabulary) if ranges) or "none"
+            fault = f"sample.voices is {voices}, and so many keys never sound at once in training"
+            if voices != self.config.sample.voices:
+                raise UserError(f"{fault}; 0 takes as many as come, and {known} are known")
+            warn(f"{fault}: as many sound as come; {known} are known")
         return found
 
     def play(self, params: PyTree, prompt: str, key: jax.Array, options: Any) -> Played:
@@ -218,7 +231,7 @@ class Compose(Task):
 
     def write(self, path: Path, played: Played, tempo: float) -> None:
         """Write a MIDI file."""
-        midi.write(path, played.tracks, grid=self.config.data.grid, tempo=tempo)
+        midi.write(path, played.tracks, grid=self.grid, tempo=tempo)
 
     def sample(self, params: PyTree, prompt: str | None, key: jax.Array, options: Any) -> str:
         """Play a piece, after what stands in the file `prompt`, write it as MIDI and as a picture, and say where."""
@@ -229,7 +242,7 @@ class Compose(Task):
         given, picture = len(played.prompt), path.with_suffix(".png")
         after = f" after the {given} of the prompt" if given else ""
         self.write(path, played, options.tempo)
-        pianoroll.draw(picture, {path.name: played.roll}, self.config.data.grid, prompt=given)
+        pianoroll.draw(picture, {path.name: played.tracks}, self.grid, prompt=given)
         return f"{path}: {options.length} steps{after}\n{picture}: the same as a picture"
 
     def finish(self, params: PyTree, run_dir: Path, key: jax.Array) -> list[Path]:
@@ -239,8 +252,9 @@ class Compose(Task):
         paths = [run_dir / "sample.mid", run_dir / "pianoroll.png"]
         self.write(paths[0], played, options.tempo)
         real = min(self.music.test, key=lambda each: abs(len(each.roll) - len(played.roll)))
-        shown = {"played by the model": played.roll, f"a piece of the test split, {real.name}": real.roll}
-        pianoroll.draw(paths[1], shown, self.config.data.grid, prompt=len(played.prompt))
+        title = f"a piece of the test split, {real.name}"
+        shown = {"played by the model": played.tracks, title: {"piece": real.roll}}
+        pianoroll.draw(paths[1], shown, self.grid, prompt=len(played.prompt))
         return paths
 
 

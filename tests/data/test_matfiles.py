@@ -22,6 +22,11 @@ def cells(*rolls: np.ndarray) -> np.ndarray:
     return made
 
 
+def shaped(kind: int, shape: bytes) -> bytes:
+    """A cell that holds nothing, and whose shape is of such numbers."""
+    return element(14, element(6, struct.pack("<II", 1, 0)) + element(kind, shape) + element(1, b"traindata"))
+
+
 def refusal(path: Path, content: bytes) -> str:
     path.write_bytes(content)
     with pytest.raises(DataError) as error:
@@ -77,7 +82,10 @@ def test_numbers_may_stand_the_other_way_round_and_narrower(tmp_path: Path) -> N
             mat(array(1, (1, 1), b"traindata", ONE)),
             "it holds no testdata; it should hold traindata, testdata",
         ),
-        (mat(array(9, (1, 1), b"traindata", element(2, b"\1"))), "traindata is no cell of matrices"),
+        (
+            mat(array(9, (1, 1), b"traindata", element(2, b"\1"))),
+            "traindata is no cell of matrices (of Python: a NumPy array of dtype object)",
+        ),
         (mat(b"\0\0\0\0"), "damaged: it ends within the head of an element"),
         (
             mat(array(1, (1, 1), b"traindata", ONE))[:-8],
@@ -93,7 +101,12 @@ def test_numbers_may_stand_the_other_way_round_and_narrower(tmp_path: Path) -> N
         ),
         (
             mat(array(1, (1, 1), b"traindata", array(9, (-1, -2), b"", element(2, b"\0\1")))),
-            "damaged: a matrix of traindata has 2 numbers, and its shape is (-1, -2)",
+            "damaged: an array whose shape is (-1, -2)",
+        ),
+        (mat(shaped(9, struct.pack("<2d", 1, 88))), "damaged: an array whose shape is of kind 9, and not 5"),
+        (
+            mat(shaped(13, struct.pack("<2Q", 0, 2**64 - 1))),
+            "damaged: an array whose shape is of kind 13, and not 5",
         ),
         (
             mat(array(1, (1, 1), b"traindata", array(4, (1, 2), b"", element(16, b"ab")))),

@@ -12,6 +12,14 @@ from jaxgru.data.rolls import Note, roll_of, runs
 from tests.data import scores
 
 ON, OFF = b"\x90", b"\x80"
+KEY = "Could not decode key with 127 sharps and mode 5"
+LONG = "a number of more than 4 bytes"
+TEXT = b"\xff\x01\x83\x00" + bytes(range(128, 256)) * 3  # 384 bytes that are no numbers
+# One of each: text, running status, a message of two bytes, system exclusive, and after it running status again.
+PLAIN = [
+    (0, TEXT), (0, ON + b"\x3c\x40"), (1, b"\x3c\x00"), (0, b"\xc0\x05"), (0, b"\x06"), (0, b"\xf0\x02\x01\xf7"),
+    (0, b"\xff\x03\x02ab"), (0, b"\x91\x3e\x40"), (127, b"\x3e\x00"),
+]  # fmt: skip
 
 
 def read(tmp_path: Path, content: bytes) -> list[Note]:
@@ -95,11 +103,27 @@ def test_a_step_holds_what_sounds_when_it_begins_or_a_little_later() -> None:
         (scores.midi([], ticks=0), "its time is in frames of a film, not in parts of a quarter note"),
         (scores.midi([], ticks=0xE250), "its time is in frames of a film, not in parts of a quarter note"),
         (scores.midi([(0, b"\x3c\x40")]), "a damaged MIDI file: running status without last_status"),
+        (scores.midi([(0, b"\xff\x59\x02\x7f\x05")]), f"a damaged MIDI file: {KEY}"),
+        (scores.midi([(0xFF, b"\xff\xff\xff\x7f")]), f"a damaged MIDI file: {LONG}"),
+        (scores.midi([(0xFF, b"\xff" * 100_000)]), f"a damaged MIDI file: {LONG}"),
+        (scores.midi([(0, b"\xff\x01" + b"\x80" * 5)]), f"a damaged MIDI file: {LONG}"),
+        (scores.midi([(0, b"\xf0\x02\x01\xf7"), (0, b"\xf7" + b"\x80" * 5)]), f"a damaged MIDI file: {LONG}"),
+        (scores.midi([*PLAIN, (0xFF, b"\xff" * 5)]), f"a damaged MIDI file: {LONG}"),
+        (scores.midi(PLAIN)[:-4] + b"\x81", "a damaged MIDI file: EOFError"),
         (scores.midi([(0, ON + b"\xff\x40")]), "a damaged MIDI file: data byte must be in range 0..127"),
     ],
 )
 def test_a_wrong_file_is_named_with_its_fault(tmp_path: Path, content: bytes, fault: str) -> None:
     assert refusal(tmp_path, content) == fault
+
+
+def test_what_is_no_number_is_not_taken_for_one(tmp_path: Path) -> None:
+    """Bytes of a text, above all; the places of numbers are where mido sees them."""
+    assert notes(tmp_path, *PLAIN) == [(60, 0, 0.25), (62, 0.25, 32)]
+    assert [midi.number(bytes(case), 0) for case in ([0xFF, 0xFF, 0xFF, 0x7F], [0x81, 0])] == [
+        (2**28 - 1, 4),
+        (128, 2),
+    ]
 
 
 def test_a_file_too_large_or_missing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -68,7 +68,7 @@ def test_a_part_without_pieces_is_refused(tmp_path: Path) -> None:
     good = [np.eye(88)]
     assert (
         refusal(matrices(tmp_path / "a.mat", traindata=good, validdata=[], testdata=good))
-        == "no piece for validation"
+        == "validdata holds no matrix"
     )
 
 
@@ -116,6 +116,101 @@ def test_a_folder_with_parts_keeps_its_split(tmp_path: Path) -> None:
     (tmp_path / "train" / "notes.txt").write_text("no music")
     found = load(tmp_path)
     assert [[each.name for each in getattr(found, part)] for part in PARTS] == [["0"], ["1"], ["2", "3"]]
+
+
+def write(folder: Path, names: str, each: Piece) -> None:
+    """A piece under a name in some folders."""
+    for name in names.split():
+        (folder / name).mkdir(parents=True, exist_ok=True)
+        midi.write(folder / name / f"{each.name}.mid", {"all": each.roll}, grid=4, tempo=80)
+
+
+@pytest.mark.parametrize("name", ["validation", "valid", "val", "dev", "Val"])
+def test_validation_has_many_names(tmp_path: Path, name: str) -> None:
+    for folder, each in zip(("train", name, "test"), pieces(3), strict=True):
+        write(tmp_path, folder, each)
+    found = load(tmp_path)
+    assert [[each.name for each in getattr(found, part)] for part in PARTS] == [["0"], ["1"], ["2"]]
+
+
+@pytest.mark.parametrize(("given", "part"), [("test", "validation"), ("valid", "test")])
+def test_a_part_without_a_folder_is_drawn_from_training(tmp_path: Path, given: str, part: str) -> None:
+    """By tune, and the pieces of the other folder stay what they are."""
+    for each in pieces(40):
+        write(tmp_path, given if int(each.name) < 3 else "train", each)
+    found = load(tmp_path)
+    names = {of: {each.name for each in getattr(found, of)} for of in PARTS}
+    (kept,) = {"validation", "test"} - {part}
+    assert names[kept] == {"0", "1", "2"}
+    assert names[part] == {each.name for each in pieces(40)[3:] if lot(each.tune) < 0.2}
+    assert len(names[part]) > 3
+    assert len(names["train"]) == 37 - len(names[part])
+
+
+def test_a_folder_for_the_test_is_never_trained_on(tmp_path: Path) -> None:
+    write(tmp_path, "test", pieces(1)[0])
+    assert refusal(tmp_path) == "a folder test, and none named train beside it"
+    write(tmp_path, "val", pieces(1)[0])
+    assert refusal(tmp_path) == "a folder val and test, and none named train beside it"
+
+
+def test_pieces_that_stand_in_two_folders_are_scored_in_none(tmp_path: Path) -> None:
+    a, b, c, d, e = pieces(5)
+    for names, each in {"train val test": a, "val test": b, "train test": c, "test": d, "train": e}.items():
+        write(tmp_path, names, each)
+    found = load(tmp_path)
+    assert [[each.name for each in getattr(found, part)] for part in PARTS] == [["0", "2", "4"], ["1"], ["3"]]
+    assert (found.repeated, found.leaked) == (1, 3)
+    (tmp_path / "test" / "3.mid").unlink()
+    assert refusal(tmp_path) == "each of the 3 pieces for test stands in another part, too"
+
+
+def test_the_split_of_a_mat_file_stays_and_what_leaks_is_counted(tmp_path: Path) -> None:
+    a, b, c = (each.roll for each in pieces(3))
+    split = {"traindata": [a, a], "validdata": [a, b], "testdata": [a, b, c]}
+    found = load(matrices(tmp_path / "a.mat", **split))
+    assert [len(getattr(found, part)) for part in PARTS] == [2, 2, 3]
+    assert (found.repeated, found.leaked) == (1, 2)
+
+
+def test_few_pieces_are_refused_with_what_to_do(tmp_path: Path) -> None:
+    for each in pieces(2):
+        write(tmp_path, ".", each)
+    write(tmp_path, "more", pieces(1)[0])
+    assert [round(lot(each.tune), 2) for each in pieces(2)] == [0.08, 0.66]
+    for shares, part, mend in (
+        ((0.2, 0.1), "validation", "raise data.validation"),
+        ((0.2, 0.05), "test", "raise data.test"),
+        ((0.6, 0.1), "train", "lower data.validation and data.test"),
+    ):
+        with pytest.raises(DataError) as error:
+            Music.load(str(tmp_path), grid=4, validation=shares[0], test=shares[1])
+        how = f"{mend}, or use folders named train, valid and test"
+        assert str(error.value) == f"{tmp_path}: none for {part} among 3 pieces of 2 tunes; {how}"
+
+
+@pytest.mark.parametrize(
+    ("name", "fault"),
+    [
+        ("a.mid", "one MIDI file; there should be a folder of them"),
+        ("a.MXL", "one score; there should be a folder of them"),
+        ("a.txt", "neither a folder of MIDI files or scores, nor a .mat file of piano rolls"),
+    ],
+)
+def test_a_file_that_is_no_collection(tmp_path: Path, name: str, fault: str) -> None:
+    (tmp_path / name).write_bytes(b"MThd")
+    assert refusal(tmp_path / name) == fault
+
+
+def test_a_name_that_cannot_be_written(tmp_path: Path) -> None:
+    write(tmp_path, "train", pieces(1)[0])
+    (tmp_path / "train" / "0.mid").rename(tmp_path / "train" / "p\udcff1.mid")
+    with pytest.raises(DataError) as error:
+        load(tmp_path)
+    assert (
+        str(error.value)
+        == f"{tmp_path / 'train'}: the name 'p\\udcff1.mid' is not UTF-8; give it another one"
+    )
 
 
 def test_a_score_is_a_piece_whose_tune_is_its_first_part(tmp_path: Path) -> None:

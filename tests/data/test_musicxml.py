@@ -11,6 +11,7 @@ from jaxgru.data.rolls import Note
 from tests.data.scores import CONTAINER, mxl, note, pack, score
 
 BOMB = '<!DOCTYPE s [<!ENTITY a "aaaaaaaaaa"><!ENTITY b "&a;&a;&a;&a;&a;&a;">]><score-partwise>&b;</score-partwise>'
+CHANGE = "<attributes><divisions>{}</divisions></attributes>"
 OUTSIDE = '<!DOCTYPE s [<!ENTITY a SYSTEM "file:///etc/passwd">]><score-partwise>&a;</score-partwise>'
 
 
@@ -57,8 +58,7 @@ def test_a_measure_is_as_long_as_its_longest_voice(tmp_path: Path) -> None:
 
 
 def test_divisions_may_change(tmp_path: Path) -> None:
-    change = "<attributes><divisions>10080</divisions></attributes>"
-    content = score(note("C4", 2) + change + note("D4", 3360) + note("E4", 3360))
+    content = score(note("C4", 2) + CHANGE.format(10080) + note("D4", 3360) + note("E4", 3360))
     found = musicxml.read(mxl(tmp_path / "a.mxl", content))
     third = Fraction(1, 3)
     assert found == [
@@ -118,6 +118,10 @@ def test_the_container_names_the_score(tmp_path: Path) -> None:
         (
             score("<backup><duration>1</duration></backup>"),
             "part 'P1', measure '1': a backup that leads before the start",
+        ),
+        (
+            score("".join(CHANGE.format(n) + note("C4", 1) for n in (99999989, 99999971, 99999959))),
+            "part 'P1', measure '1': its divisions, with those before, have no common multiple up to 2^64",
         ),
         ("<a>" * 65 + "</a>" * 65, "more than 524288 elements, or more than 64 in each other"),
         ('<?xml version="1.0" encoding="no-such"?><a/>', "not XML, or damaged: unknown encoding: no-such"),

@@ -246,6 +246,25 @@ class TestScores:
         assert float(scores["recall"]) == 1
 
 
+@pytest.mark.parametrize("kind", [Adding, Copy])
+def test_many_sequences_are_read_a_few_at_a_time(kind: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    """However many are to be shown, memory holds what the networks do with a few."""
+    task = kind(make_config(kind))
+    params = jax.jit(task.init)(jax.random.key(0))
+    batch = task.draw(np.random.default_rng(0), 6, 7)
+    whole = jax.device_get(jax.jit(task.answers)(params, batch))
+    monkeypatch.setattr(dependencies, "STEPS", 3 * len(batch["inputs"]))
+    rows: list[int] = []
+    reading = task._say
+    task.__dict__["_say"] = lambda params, few: rows.append(few["inputs"].shape[1]) or reading(params, few)
+    for name, said in task.say(params, batch).items():
+        np.testing.assert_allclose(said, whole[name], atol=1e-6)
+    assert rows == [3, 3, 1]
+    if not task.last:
+        for name, said in task.say(params, batch, end=4).items():
+            np.testing.assert_allclose(said, whole[name][-4:], atol=1e-6)
+
+
 class TestRun:
     def test_both_learn_what_is_near(self, finished: Path) -> None:
         summary = json.loads((finished / "summary.json").read_text())
@@ -266,7 +285,7 @@ class TestRun:
             assert path.read_bytes().startswith(b"\x89PNG")
         report = written[0].read_text()
         assert "\nafter a pause of T = 120; . is a blank\n" in report
-        assert f"  GRU     {0.25:>10}\n  tanh RNN{0.125:>10}\n" in report
+        assert f"  GRU       {0.25:>10}\n  tanh RNN  {0.125:>10}\n  memoryless{0.125:>10}\n" in report
 
     def test_the_report_has_the_scores(self, finished: Path) -> None:
         summary = json.loads((finished / "summary.json").read_text())
@@ -281,9 +300,11 @@ class TestRun:
 
     def test_the_report_has_the_scores_at_other_lengths(self, finished: Path) -> None:
         summary = json.loads((finished / "summary.json").read_text())
-        title, lengths, gru, rnn = (finished / "report.txt").read_text().splitlines()[5:9]
+        title, lengths, counts, gru, rnn, idle = (finished / "report.txt").read_text().splitlines()[5:11]
         assert title == "mean squared error, by T"
         assert lengths.split() == ["T", "3", "4", "5", "16"]
+        assert counts.split() == ["sequences", "250", "250", "250", "250"]
+        assert idle.split() == ["always", "one", "0.167", "0.167", "0.167", "0.167"]
         for line, learned in ((gru, summary["test"]), (rnn, summary["baseline"])):
             assert learned / 3 < float(line.split()[-3]) < 3 * learned
 

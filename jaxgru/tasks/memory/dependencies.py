@@ -39,7 +39,7 @@ class Data:
 
     length: int = option(100, "T", at_least=2, at_most=LONGEST)
     grow: tuple[int, ...] = option(
-        (), "shorter T to begin with, in this order; empty: none", at_least=2, at_most=LONGEST
+        (), "shorter T to begin with, in this order; []: none", at_least=2, at_most=LONGEST
     )
     grow_share: float = option(
         0.5, "the share of the steps that the shorter T have, in equal parts", above=0, below=1
@@ -107,6 +107,7 @@ class Dependencies(Task):
       idle: what does nothing, and scores `level`.
       title: what the score is.
       telling, told: the score that tells most at other T, and what it is.
+      untold: that score of what does nothing, whatever T.
     """
 
     higher_is_better = False
@@ -118,6 +119,7 @@ class Dependencies(Task):
     title: ClassVar[str]
     telling: ClassVar[str]
     told: ClassVar[str]
+    untold: ClassVar[float]
     rival: ClassVar[str]
 
     def __init__(self, config: Config) -> None:
@@ -199,9 +201,17 @@ class Dependencies(Task):
 
         return jax.jit(score)
 
-    def say(self, params: PyTree, batch: Batch) -> dict[str, Any]:
-        """What each network says of a batch, as NumPy arrays."""
-        return jax.device_get(self._say(params, batch))
+    def say(self, params: PyTree, batch: Batch, end: int = 0) -> dict[str, Any]:
+        """What each network says of a batch, or of so many steps at its end; a few rows are read at a time."""
+        inputs = batch["inputs"]
+        most = piece(len(inputs))
+        said = []
+        for start in range(0, inputs.shape[1], most):
+            found = jax.device_get(self._say(params, {"inputs": inputs[:, start : start + most]}))
+            said.append({name: of[-end:] if end else of for name, of in found.items()})
+        return {
+            name: np.concatenate([each[name] for each in said], 0 if self.last else 1) for name in NETWORKS
+        }
 
     def evaluate(self, params: PyTree, split: Split) -> dict[str, float]:
         """The GRU's scores, and the tanh RNN's, whose names begin with rnn."""
@@ -254,7 +264,12 @@ class Dependencies(Task):
         reached = self.reach(params)
         parts = (
             verdict(f"{self.title}, on the test split", tested, curves),
-            far(self.told, {name: {T: reached[T][key] for T in reached} for name, key in told.items()}),
+            far(
+                self.told,
+                {name: {T: reached[T][key] for T in reached} for name, key in told.items()}
+                | {idle: dict.fromkeys(reached, self.untold)},
+                {T: piece(T) for T in reached},
+            ),
             self.sample(params, None, key, self.config.sample),
         )
         report, learning = run_dir / "report.txt", run_dir / "learning.png"

@@ -42,19 +42,20 @@ def verdict(title: str, scores: Mapping[str, float], curves: Mapping[str, Curve]
     return "\n".join(lines)
 
 
-def far(title: str, scores: Mapping[str, Mapping[int, float]]) -> str:
-    """A table of what each network scores at several T.
+def far(title: str, scores: Mapping[str, Mapping[int, float]], counts: Mapping[int, int]) -> str:
+    """A table of what each network scores at several T, on how many sequences.
 
     Example:
-      >>> print(far("error", {"GRU": {100: 0.00123, 400: 0.5}}))
+      >>> print(far("error", {"GRU": {100: 0.00123, 400: 0.5}}, {100: 250, 400: 62}))
       error, by T
-        T         100       400
-        GRU   0.00123       0.5
+        T                100       400
+        sequences        250        62
+        GRU          0.00123       0.5
     """
-    width = max(map(len, scores))
+    rows = {"T": [*counts], "sequences": [*counts.values()]}
+    width = max(map(len, [*rows, *scores]))
     lines = [f"{title}, by T"]
-    lengths = next(iter(scores.values()))
-    lines.append(f"  {'T':<{width}}" + "".join(f"{length:>10}" for length in lengths))
+    lines += [f"  {name:<{width}}" + "".join(f"{count:>10}" for count in row) for name, row in rows.items()]
     for name, found in scores.items():
         lines.append(f"  {name:<{width}}" + "".join(f"{f'{score:.3g}':>10}" for score in found.values()))
     return "\n".join(lines)
