@@ -209,7 +209,7 @@ def test_a_name_that_cannot_be_written(tmp_path: Path) -> None:
         load(tmp_path)
     assert (
         str(error.value)
-        == f"{tmp_path / 'train'}: the name 'p\\udcff1.mid' is not UTF-8; give it another one"
+        == f"{tmp_path / 'train'}: a name in it is not UTF-8: b'p\\xff1.mid'; rename it"
     )
 
 
