@@ -207,10 +207,7 @@ def test_a_name_that_cannot_be_written(tmp_path: Path) -> None:
     (tmp_path / "train" / "0.mid").rename(tmp_path / "train" / "p\udcff1.mid")
     with pytest.raises(DataError) as error:
         load(tmp_path)
-    assert (
-        str(error.value)
-        == f"{tmp_path / 'train'}: a name in it is not UTF-8: b'p\\xff1.mid'; rename it"
-    )
+    assert str(error.value) == f"{tmp_path / 'train'}: a name in it is not UTF-8: b'p\\xff1.mid'; rename it"
 
 
 def test_a_score_is_a_piece_whose_tune_is_its_first_part(tmp_path: Path) -> None:
