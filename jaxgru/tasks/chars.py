@@ -16,12 +16,12 @@ from jaxgru.data import DataError
 from jaxgru.data import text as texts
 from jaxgru.data.vocabulary import Characters
 from jaxgru.nn.linen import GRU
-from jaxgru.tasks.language_models.language import LanguageModel, read
+from jaxgru.tasks.language_models.language import Floats, LanguageModel, read
 from jaxgru.tasks.language_models.ngram import KneserNey
 from jaxgru.tasks.options import check_shares, keep_path
 from jaxgru.training.config import Config, option
 from jaxgru.training.errors import UserError
-from jaxgru.training.task import PyTree, Split
+from jaxgru.training.task import PyTree
 
 METRIC = "bits_per_character"
 ORDER = 5  # characters of the baseline's longest gram
@@ -176,13 +176,10 @@ class Chars(LanguageModel):
             "unknown": int((held_out == self.symbols.unknown).sum()),
         }
 
-    def evaluate(self, params: PyTree, split: Split) -> dict[str, float]:
-        """Bits per character of a split, and those of dynamic evaluation if there is a rate for it."""
-        part: range = getattr(self.split, split)
-        scores = {METRIC: float(self.bits(params, part).mean())}
-        if self.config.data.dynamic_rate:
-            scores[f"dynamic_{METRIC}"] = float(self.dynamic_bits(params, part).mean())
-        return scores
+    @staticmethod
+    def score(bits: Floats) -> float:
+        """Bits per character."""
+        return float(bits.mean())
 
     def baseline(self) -> dict[str, float]:
         """Bits per character of an interpolated 5-gram, its discount chosen on the validation split."""

@@ -27,7 +27,7 @@ from jaxgru.training.errors import UserError
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from jaxgru.training.task import PyTree, Split
+    from jaxgru.training.task import PyTree
 
 METRIC = "perplexity"
 ORDER, LONGER = 3, 5  # words of the baseline's longest gram, and of that of the n-gram beside it
@@ -172,13 +172,10 @@ class Words(LanguageModel):
             **{f"unknown_{name}": int(unknown[part.start : part.stop].sum()) for name, part in parts.items()},
         }
 
-    def evaluate(self, params: PyTree, split: Split) -> dict[str, float]:
-        """The perplexity of a split, and that of dynamic evaluation if there is a rate for it."""
-        part: range = getattr(self.split, split)
-        scores = {METRIC: perplexity(self.bits(params, part))}
-        if self.config.data.dynamic_rate:
-            scores[f"dynamic_{METRIC}"] = perplexity(self.dynamic_bits(params, part))
-        return scores
+    @staticmethod
+    def score(bits: Floats) -> float:
+        """The perplexity."""
+        return perplexity(bits)
 
     def ngram(self, order: int) -> KneserNey:
         """What was counted in the training split, with the discount that the validation split chose."""

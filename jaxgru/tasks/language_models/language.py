@@ -20,7 +20,8 @@ from jaxgru.training.task import PyTree, Task
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from jaxgru.data.text import Split
+    from jaxgru.data import text as texts
+    from jaxgru.training.task import Split
 
 CHUNK = 512  # symbols that one dispatch of the evaluation reads
 
@@ -40,7 +41,7 @@ class LanguageModel(Task):
 
     @property
     @abc.abstractmethod
-    def split(self) -> Split:
+    def split(self) -> texts.Split:
         """Which positions of the text are for what."""
 
     @property
@@ -95,6 +96,19 @@ class LanguageModel(Task):
         for start in part[::most]:
             size = min(most, part.stop - start)
             yield np.pad(self.ids[start - 1 : start + size], (0, most - size))[:, None], size
+
+    @staticmethod
+    @abc.abstractmethod
+    def score(bits: Floats) -> float:
+        """The metric of a split whose symbols take these bits (N,)."""
+
+    def evaluate(self, params: PyTree, split: Split) -> dict[str, float]:
+        """The metric of a split, and that of dynamic evaluation if there is a rate for it."""
+        part: range = getattr(self.split, split)
+        scores = {self.metric: self.score(self.bits(params, part))}
+        if self.config.data.dynamic_rate:
+            scores[f"dynamic_{self.metric}"] = self.score(self.dynamic_bits(params, part))
+        return scores
 
     def bits(self, params: PyTree, part: range) -> Floats:
         """The bits (N,) that each symbol of a part of the text takes."""
