@@ -130,7 +130,8 @@ class DropConnect(Wrapper):
     def __init__(self, cell: Cell, rate: float) -> None:
         super().__init__(cell)
         self._set(rate=checks.rate("rate", rate))
-        self.needs_recurrent_matrix("DropConnect")
+        if rate:
+            self.needs_recurrent_matrix("DropConnect")
 
     def prepare(self, params: PyTree, xs: Array, key: Array | None) -> tuple[PyTree, PyTree]:
         """The recurrent matrix with weights dropped."""

@@ -14,7 +14,6 @@ import numpy.typing as npt
 from jaxgru.data.labelled import short
 from jaxgru.tasks.memory import dependencies
 from jaxgru.tasks.memory.dependencies import LONGEST, Batch, Dependencies, Model, random_of
-from jaxgru.tasks.memory.pair import NETWORKS
 from jaxgru.tasks.pictures import new_figure, save
 from jaxgru.training.config import option
 from jaxgru.training.errors import UserError
@@ -63,7 +62,6 @@ class Adding(Dependencies):
 
     name = "adding"
     metric = "mse"
-    rival = "rnn_mse"
     title = told = "mean squared error"
     telling, untold = "mse", 1 / 6
     inputs, outputs, last = 2, 1, True
@@ -110,7 +108,7 @@ class Adding(Dependencies):
         for row, answer in enumerate(batch["answers"].tolist()):
             one, other = np.flatnonzero(batch["inputs"][:, row, 1])
             terms = (f"{batch['inputs'][i, row, 0]:.4f} at step {i + 1:<4}" for i in (one, other))
-            guesses = (f"{title} {said[name][row, 0]:.4f}" for name, title in NETWORKS.items())
+            guesses = (f"{title} {said[name][row, 0]:.4f}" for name, title in self.networks.items())
             lines.append(f"  {' + '.join(terms)} = {answer:.4f}   {'   '.join(guesses)}")
         return "\n".join(lines)
 
@@ -119,8 +117,8 @@ class Adding(Dependencies):
         batch = next(self.pieces("test"))
         said = self.say(params, batch)
         figure = new_figure(8.4, 4.4, "constrained")
-        panels = figure.subplots(1, len(NETWORKS), sharex=True, sharey=True)
-        for axes, (name, title) in zip(panels, NETWORKS.items(), strict=True):
+        panels = figure.subplots(1, len(self.networks), sharex=True, sharey=True)
+        for axes, (name, title) in zip(panels, self.networks.items(), strict=True):
             axes.plot([0, 2], [0, 2], color="0.6", linewidth=1)
             axes.plot(batch["answers"], said[name][:, 0], ".", color="C0", alpha=0.7)
             axes.set(xlabel="true sum", title=title, xlim=(0, 2), ylim=(-0.1, 2.1), aspect="equal")

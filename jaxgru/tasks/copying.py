@@ -16,7 +16,6 @@ import optax
 from jaxgru.data.labelled import short
 from jaxgru.tasks.memory import dependencies
 from jaxgru.tasks.memory.dependencies import LONGEST, Batch, Dependencies, Model, random_of
-from jaxgru.tasks.memory.pair import NETWORKS
 from jaxgru.tasks.pictures import new_figure, save
 from jaxgru.training.config import option
 from jaxgru.training.errors import UserError
@@ -65,7 +64,6 @@ class Copy(Dependencies):
 
     name = "copy"
     metric = "nats_per_step"
-    rival = "rnn_nats_per_step"
     title = "nats per step"
     telling, told, untold = "recall", "share of the symbols that are said rightly", 1 / SYMBOLS
     inputs, outputs, last = SYMBOLS + 2, SYMBOLS + 1, False
@@ -103,11 +101,11 @@ class Copy(Dependencies):
         else:
             batch = self.draw(random_of(key), length, options.count)
         said = {name: of.argmax(-1) for name, of in self.say(params, batch, end=MEMORY).items()}
-        width = max(map(len, NETWORKS.values()))
+        width = max(map(len, self.networks.values()))
         lines = [f"after a pause of T = {length}; . is a blank"]
         for row, symbols in enumerate(batch["answers"].T):
             lines.append(f"\n  {'read':<{width}}  {spell(symbols)}")
-            for name, title in NETWORKS.items():
+            for name, title in self.networks.items():
                 right = int((said[name][:, row] == symbols).sum())
                 lines.append(f"  {title:<{width}}  {spell(said[name][:, row])}   {right} of {MEMORY} right")
         return "\n".join(lines)
@@ -120,7 +118,7 @@ class Copy(Dependencies):
         right[-MEMORY:] = batch["answers"][:, 0]
         rows = {"read": np.eye(DELIMITER + 1)[batch["inputs"][:, 0]], "to be said": np.eye(BLANK + 1)[right]}
         for name, logits in self.say(params, batch).items():
-            rows[f"{NETWORKS[name]} says"] = np.asarray(jax.nn.softmax(logits[:, 0]))
+            rows[f"{self.networks[name]} says"] = np.asarray(jax.nn.softmax(logits[:, 0]))
         shown = np.arange(steps)
         if steps > 3 * (START + END):
             shown = np.concatenate([shown[:START], shown[-END:]])

@@ -51,7 +51,7 @@ class Task(abc.ABC):
     batch_axis: ClassVar[int] = 0
     ragged: ClassVar[bool] = False
     apart: Mapping[str, float] | None = None
-    rival: ClassVar[str | None] = None
+    rival: str | None = None
     model: Any = None
     vocabulary: Any = None
 

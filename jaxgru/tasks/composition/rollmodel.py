@@ -1,4 +1,4 @@
-"""The model of the task `music`: what sounds in, the logits of what sounds next out, through GRU layers."""
+"""The model of the task `music`: what sounds in, the logits of what sounds next out, through recurrent layers."""
 
 from __future__ import annotations
 
@@ -11,10 +11,10 @@ import jax
 import jax.numpy as jnp
 import optax
 
-from jaxgru.cells.gru import GRU
 from jaxgru.layers.dropout import DropConnect, VariationalDropout
 from jaxgru.layers.stack import Stack
 from jaxgru.recurrence.scan import scan
+from jaxgru.tasks.recurrences import TITLES, WITHOUT_MATRIX, recurrence
 from jaxgru.training.config import option
 
 if TYPE_CHECKING:
@@ -27,9 +27,10 @@ def _rate(default: float, meaning: str) -> Any:
 
 @dataclass(frozen=True)
 class Model:
-    """The table [model]: GRU layers, a dense layer to the keys, and what training leaves out."""
+    """The table [model]: recurrent layers, a dense layer to the keys, and what training leaves out."""
 
-    hidden_size: int = option(200, "units of each GRU layer", at_least=1, at_most=65536)
+    cell: str = option("gru", "the recurrence of each layer", choices=tuple(TITLES))
+    hidden_size: int = option(200, "units of each layer", at_least=1, at_most=65536)
     clock: int = option(
         16,
         "steps after which the place in a bar, which the model is told, begins anew: at 4 steps in a quarter note "
@@ -37,7 +38,7 @@ class Model:
         at_least=0,
         at_most=1024,
     )
-    layers: int = option(1, "GRU layers, one above the other", at_least=1, at_most=64)
+    layers: int = option(1, "layers, one above the other", at_least=1, at_most=64)
     input_dropout: float = _rate(
         0.0, "the share of the keys hidden from the first layer, the same at all steps"
     )
@@ -45,6 +46,13 @@ class Model:
     state_dropout: float = _rate(0.0, "the share of the state hidden from its matrix, the same at all steps")
     weight_noise: float = option(0.03, "the deviation of the noise on every parameter", at_least=0)
     drop_connect: float = _rate(0.0, "the share of the recurrent weights left out, the same at all steps")
+
+    def __post_init__(self) -> None:
+        """Refuse dropout of a recurrent matrix where there is none."""
+        for name in ("state_dropout", "drop_connect"):
+            if self.cell in WITHOUT_MATRIX and getattr(self, name):
+                fault = f"{name} should be 0 with cell = {self.cell}, which has no recurrent matrix"
+                raise ValueError(f"{fault}, got {getattr(self, name)}")
 
 
 class RollModel(nn.Module):
@@ -80,16 +88,17 @@ class RollModel(nn.Module):
             xs = jnp.concatenate([xs, told], axis=-1)
         net = network(xs.shape[-1], options)
         key = None if deterministic else self.make_rng("dropout")
-        carry, ys = scan(net, self.param("gru", net.init), xs, carry, lengths=lengths, key=key)
+        carry, ys = scan(net, self.param(options.cell, net.init), xs, carry, lengths=lengths, key=key)
         return carry, nn.Dense(self.keys)(ys)
 
 
 def network(inputs: int, options: Model) -> Stack:
-    """The GRU layers, with the dropout of each."""
+    """The layers, with the dropout of each."""
     layers: list[VariationalDropout] = []
     for i in range(options.layers):
         cell = DropConnect(
-            GRU(options.hidden_size if i else inputs, options.hidden_size), options.drop_connect
+            recurrence(options.cell, options.hidden_size if i else inputs, options.hidden_size),
+            options.drop_connect,
         )
         rates = {"state": options.state_dropout, "output": options.output_dropout}
         layers.append(VariationalDropout(cell, 0.0 if i else options.input_dropout, **rates))

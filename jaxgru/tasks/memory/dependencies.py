@@ -13,11 +13,10 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from jaxgru.cells.gru import GRU
 from jaxgru.cells.initializers import Chrono
-from jaxgru.cells.rnn import RNN
 from jaxgru.tasks.memory.learning import curve, draw_learning, far, verdict
-from jaxgru.tasks.memory.pair import NETWORKS, Pair, equal_size
+from jaxgru.tasks.memory.networks import Networks, Reader
+from jaxgru.tasks.recurrences import TITLES, fitting_units, parameters, recurrence
 from jaxgru.training.config import LARGEST, Config, option
 from jaxgru.training.metrics import Metrics
 from jaxgru.training.task import PyTree, Split, Task
@@ -29,6 +28,7 @@ if TYPE_CHECKING:
 STREAMS = {"train": 0, "validation": 1, "test": 2, "reach": 3}
 STEPS = 250_000  # that one dispatch of the evaluation reads, of all its sequences together
 LONGEST = 100_000
+RIVAL = "rnn"
 
 Batch = dict[str, Any]
 
@@ -56,26 +56,36 @@ class Data:
 
 @dataclass(frozen=True)
 class Model:
-    """The table [model]: a GRU, and a tanh RNN with about as many parameters."""
+    """The table [model]: a GRU, or another recurrence, and a tanh RNN with about as many parameters."""
 
-    hidden_size: int = option(64, "units of the GRU", at_least=1, at_most=65536)
+    cell: str = option("gru", "the recurrence", choices=tuple(TITLES))
+    hidden_size: int = option(64, "units of the recurrence", at_least=1, at_most=65536)
     chrono: int = option(
         0,
-        "the GRU's gates start for dependencies of up to so many steps; 0: they do not",
+        "its gates start for dependencies of up to so many steps; 0: they do not",
         at_least=0,
         at_most=LARGEST,
     )
+    rival: str = option(
+        "rnn",
+        "what is trained beside it and is the baseline: a tanh RNN, or nothing",
+        choices=(RIVAL, "none"),
+    )
     rnn_rate: float = option(
-        1.0, "the tanh RNN's learning rate, as a part of the GRU's: it bears less", above=0, at_most=1
+        1.0, "the rival's learning rate, as a part of the other's: it bears less", above=0, at_most=1
     )
     init: str = option(
         "uniform", "how all other weights of both start", choices=("uniform", "glorot_orthogonal")
     )
 
     def __post_init__(self) -> None:
-        """Refuse what `Chrono` would."""
+        """Refuse what `Chrono` would, and a recurrence beside itself."""
         if self.chrono in {1, 2}:
             raise ValueError(f"chrono should be 0, or 3 or more, got {self.chrono}")
+        if self.chrono and self.cell == "rnn":
+            raise ValueError(f"chrono should be 0 with cell = rnn, which has no gates, got {self.chrono}")
+        if self.cell == self.rival:
+            raise ValueError(f"rival should be none with cell = {self.cell}, got {self.rival}")
 
 
 def generator(seed: int, stream: str, index: int) -> np.random.Generator:
@@ -96,12 +106,13 @@ class Dependencies(Task):
     The two are trained in one run, for as many steps, on the same batches, by the same optimiser under the same
     schedule, of which the RNN may have a part: it bears smaller rates. They share no parameter, and each has its
     gradient clipped by itself, so that neither changes what becomes of the other. The checkpoint is the one that the
-    GRU's validation score chose.
+    GRU's validation score chose. Another recurrence may stand in its place, and may be alone.
 
     A batch is a function of seed and step. The sequences for validation and test come from streams of their own,
     and are the same for every seed.
 
     Attributes:
+      networks: what each is called, by their names among the parameters, the RNN's last.
       inputs, outputs: how many numbers a network reads at each step, and says.
       last: whether it speaks only at the end.
       idle: what does nothing, and scores `level`.
@@ -120,16 +131,28 @@ class Dependencies(Task):
     telling: ClassVar[str]
     told: ClassVar[str]
     untold: ClassVar[float]
-    rival: ClassVar[str]
 
     def __init__(self, config: Config) -> None:
         self.config = config
         model = config.model
-        self.apart = dict(zip(NETWORKS, (1.0, model.rnn_rate), strict=True))
         init: Any = Chrono(model.chrono, model.init) if model.chrono else model.init
-        units = equal_size(self.inputs, self.outputs, model.hidden_size)
-        cells = GRU(self.inputs, model.hidden_size, init=init), RNN(self.inputs, units, init=model.init)
-        self.model = Pair(cells, self.outputs, self.last)
+        cells = {model.cell: recurrence(model.cell, self.inputs, model.hidden_size, init)}
+        self.apart = {model.cell: 1.0}
+        if model.rival == RIVAL:
+            units = fitting_units(
+                lambda units: self.size(RIVAL, units), self.size(model.cell, model.hidden_size)
+            )
+            cells[RIVAL] = recurrence(RIVAL, self.inputs, units, model.init)
+            self.apart[RIVAL] = model.rnn_rate
+            self.rival = f"{RIVAL}_{self.metric}"
+        self.networks = {name: TITLES[name] for name in cells}
+        self.model = Networks(tuple(cells.items()), self.outputs, self.last)
+
+    @classmethod
+    def size(cls, cell: str, units: int) -> int:
+        """How many parameters a network has."""
+        network = Reader(recurrence(cell, cls.inputs, units), cls.outputs, cls.last)
+        return parameters(lambda key: network.init(key, jnp.zeros((1, 1, cls.inputs))))
 
     @abc.abstractmethod
     def draw(self, random: np.random.Generator, length: int, rows: int) -> Batch:
@@ -170,14 +193,16 @@ class Dependencies(Task):
         return self.draw(random, self.length(step), self.config.train.batch_size)
 
     def init(self, key: jax.Array) -> PyTree:
-        """Draw the initial parameters of both."""
+        """Draw the initial parameters of each network."""
         return self.model.init(key, jnp.zeros((1, 1, self.inputs)))
 
     def loss(self, params: PyTree, carry: PyTree, batch: PyTree, key: jax.Array) -> tuple[jax.Array, PyTree]:
-        """The GRU's score of one batch; its gradient is that of both networks, each by its own parameters."""
+        """The first network's score of one batch; its gradient is that of each, by its own parameters."""
         del key
-        gru, rnn = (self.measure(said, batch)[self.metric] for said in self.answers(params, batch).values())
-        return gru + (rnn - jax.lax.stop_gradient(rnn)), carry
+        first, *rest = (
+            self.measure(said, batch)[self.metric] for said in self.answers(params, batch).values()
+        )
+        return first + sum(score - jax.lax.stop_gradient(score) for score in rest), carry
 
     def answers(self, params: PyTree, batch: Batch) -> dict[str, jax.Array]:
         """What each network says of a batch."""
@@ -210,11 +235,12 @@ class Dependencies(Task):
             found = jax.device_get(self._say(params, {"inputs": inputs[:, start : start + most]}))
             said.append({name: of[-end:] if end else of for name, of in found.items()})
         return {
-            name: np.concatenate([each[name] for each in said], 0 if self.last else 1) for name in NETWORKS
+            name: np.concatenate([each[name] for each in said], 0 if self.last else 1)
+            for name in self.networks
         }
 
     def evaluate(self, params: PyTree, split: Split) -> dict[str, float]:
-        """The GRU's scores, and the tanh RNN's, whose names begin with rnn."""
+        """The first network's scores, and the rival's, whose names begin with rnn."""
         totals: dict[str, float] = {}
         for batch in self.pieces(split):
             share = batch["inputs"].shape[1] / getattr(self.config.data, split)
@@ -223,15 +249,20 @@ class Dependencies(Task):
         return totals
 
     def score(self, params: PyTree, batch: Batch) -> dict[str, float]:
-        """The scores of both on some sequences."""
+        """The scores of each network on some sequences."""
         found = jax.device_get(self._score(params, batch))
-        names = {"gru": "", "rnn": "rnn_"}
         return {
-            names[network] + name: float(score) for network in found for name, score in found[network].items()
+            self.scored(network, name): float(score)
+            for network in found
+            for name, score in found[network].items()
         }
 
+    def scored(self, network: str, name: str) -> str:
+        """What a score of a network is called."""
+        return name if network == self.config.model.cell else f"{network}_{name}"
+
     def reach(self, params: PyTree) -> dict[int, dict[str, float]]:
-        """The scores of both for a quarter of the T that they have learned to four times it, and close beside it.
+        """The scores of each for a quarter of the T that they have learned to four times it, and close beside it.
 
         A network that counts steps is right at its own T only, one that remembers at others, too.
         """
@@ -240,8 +271,8 @@ class Dependencies(Task):
         return {T: self.score(params, self.draw(generator(0, "reach", T), T, piece(T))) for T in lengths}
 
     def baseline(self) -> dict[str, float]:
-        """What doing nothing scores; the tanh RNN, which is the baseline, is scored at the end."""
-        return {f"{self.idle}_{self.metric}": self.level("test")}
+        """What doing nothing scores, which is the baseline where there is no rival; that is scored at the end."""
+        return {f"{self.idle}_{self.metric}" if self.rival else self.metric: self.level("test")}
 
     def facts(self) -> dict[str, Any]:
         """T, how many sequences are for what, and their SHA-256."""
@@ -256,17 +287,17 @@ class Dependencies(Task):
     def finish(self, params: PyTree, run_dir: Path, key: jax.Array) -> list[Path]:
         """Write report.txt, learning.png, and a picture of what the networks say."""
         scores, rows = self.evaluate(params, "test"), Metrics(run_dir / "metrics.jsonl").rows()
-        keys = dict(zip(NETWORKS.values(), (self.metric, self.rival), strict=True))
-        curves = {name: curve(rows, f"validation_{key}") for name, key in keys.items()}
+        keys = {title: self.scored(name, self.metric) for name, title in self.networks.items()}
+        curves = {title: curve(rows, f"validation_{key}") for title, key in keys.items()}
         idle = self.idle.replace("_", " ")
-        tested = {name: scores[key] for name, key in keys.items()} | {idle: self.level("test")}
-        told = {NETWORKS["gru"]: self.telling, NETWORKS["rnn"]: f"rnn_{self.telling}"}
+        tested = {title: scores[key] for title, key in keys.items()} | {idle: self.level("test")}
+        told = {title: self.scored(name, self.telling) for name, title in self.networks.items()}
         reached = self.reach(params)
         parts = (
             verdict(f"{self.title}, on the test split", tested, curves),
             far(
                 self.told,
-                {name: {T: reached[T][key] for T in reached} for name, key in told.items()}
+                {title: {T: reached[T][key] for T in reached} for title, key in told.items()}
                 | {idle: dict.fromkeys(reached, self.untold)},
                 {T: piece(T) for T in reached},
             ),

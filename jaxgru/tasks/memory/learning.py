@@ -1,4 +1,4 @@
-"""Two networks that learn in one run: their validation scores against the step, as a picture and in words."""
+"""Networks that learn in one run: their validation scores against the step, as a picture and in words."""
 
 from __future__ import annotations
 
@@ -81,7 +81,7 @@ def draw_learning(
     axes = figure.subplots()
     name, level = idle
     axes.axhline(level, color="0.4", linestyle="--", linewidth=1, label=name)
-    for (network, points), style in zip(curves.items(), STYLES, strict=True):
+    for (network, points), style in zip(curves.items(), STYLES, strict=False):
         axes.plot([step for step, _ in points], [score for _, score in points], label=network, **style)
     for step, length in growth.items():
         axes.axvline(step, color="0.7", linewidth=0.8, linestyle=":")
