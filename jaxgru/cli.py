@@ -25,6 +25,7 @@ from jaxgru.training.config import Config, MeshConfig, RunConfig, changes, flat,
 from jaxgru.training.configfile import from_word, locate, read, split, toml_value
 from jaxgru.training.display import display, table
 from jaxgru.training.errors import Interrupted, RunError, UserError
+from jaxgru.training.grid import Grid, train_grid
 from jaxgru.training.loop import train as training_loop
 from jaxgru.training.mesh import as_before, claim_devices
 from jaxgru.training.run import RunFolder, claim, new_folder, versions
@@ -260,14 +261,18 @@ def run_training(config: Config, *, resume: bool) -> int:
         show.say(f"{config.task}: reading the data, for the run in {path}")
         task = find(config.task)(config)
         try:
-            training_loop(task, config, run, show)
+            if isinstance(task, Grid):
+                train_grid(task, config, run, show)
+            else:
+                training_loop(task, config, run, show)
         except BrokenPipeError:
             raise
         except OSError as error:
             where = f"{error.filename}: {error.strerror}" if error.filename else str(error)
             raise RunError(f"{where}; {run.last_checkpoint()}") from error
         except Interrupted:
-            show.say(f"stopped; {run.last_checkpoint()}; go on with: python train.py --resume run.dir={path}")
+            kept = "finished runs stay" if isinstance(task, Grid) else run.last_checkpoint()
+            show.say(f"stopped; {kept}; go on with: python train.py --resume run.dir={path}")
             raise
     return 0
 

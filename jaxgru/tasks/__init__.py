@@ -15,6 +15,7 @@ TASKS = {
     "adding": "jaxgru.tasks.adding:Adding",
     "chars": "jaxgru.tasks.chars:Chars",
     "classify": "jaxgru.tasks.classify:Classify",
+    "compare": "jaxgru.tasks.compare:Compare",
     "copy": "jaxgru.tasks.copying:Copy",
     "forecast": "jaxgru.tasks.forecast:Forecast",
     "music": "jaxgru.tasks.music:Compose",

@@ -117,7 +117,7 @@ class Adding(Dependencies):
         batch = next(self.pieces("test"))
         said = self.say(params, batch)
         figure = new_figure(8.4, 4.4, "constrained")
-        panels = figure.subplots(1, len(self.networks), sharex=True, sharey=True)
+        panels = figure.subplots(1, len(self.networks), sharex=True, sharey=True, squeeze=False)[0]
         for axes, (name, title) in zip(panels, self.networks.items(), strict=True):
             axes.plot([0, 2], [0, 2], color="0.6", linewidth=1)
             axes.plot(batch["answers"], said[name][:, 0], ".", color="C0", alpha=0.7)

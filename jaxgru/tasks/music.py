@@ -93,6 +93,7 @@ class Compose(Task):
     Args:
       config: a run whose tables [data], [model] and [sample] are `Data`, `Model` and `Sample`.
       vocabulary: the ranges of the voices in training, if known: then the music is read when first needed.
+      music: the pieces, where they have been read already.
     """
 
     name = "music"
@@ -102,8 +103,12 @@ class Compose(Task):
     ragged = True
     Data, Model, Sample = Data, Model, Sample
 
-    def __init__(self, config: Config, vocabulary: list[Ranges] | None = None) -> None:
+    def __init__(
+        self, config: Config, vocabulary: list[Ranges] | None = None, music: Music | None = None
+    ) -> None:
         self.config = config
+        if music is not None:
+            self.music = music
         try:
             midi.require()
         except DataError as error:

@@ -11,6 +11,7 @@ from jaxgru.cells.lstm import LSTM
 from jaxgru.cells.min_gru import MinGRU
 from jaxgru.cells.rnn import RNN
 from jaxgru.cells.sru import SRU
+from jaxgru.layers.stack import Stack
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -19,7 +20,7 @@ if TYPE_CHECKING:
 
 TITLES = {
     "gru": "GRU",
-    "gru-before": "GRU, reset before",
+    "gru-before": "GRU (reset before)",
     "lstm": "LSTM",
     "rnn": "tanh RNN",
     "sru": "SRU",
@@ -47,6 +48,17 @@ def recurrence(name: str, inputs: int, units: int, init: Any = "uniform") -> Cel
     kinds: dict[str, Any] = {"lstm": LSTM, "rnn": RNN, "sru": SRU, "mingru": MinGRU}
     cell: Cell = kinds[name](inputs, units, init=init)
     return cell
+
+
+def layered(name: str, inputs: int, units: int, layers: int, init: Any = "uniform") -> Cell | Stack:
+    """So many layers of a cell, one above the other; the cell itself where it is one.
+
+    Example:
+      >>> layered("rnn", 3, 5, 2)
+      Stack([RNN(3, 5), RNN(5, 5)])
+    """
+    cells = [recurrence(name, units if i else inputs, units, init) for i in range(layers)]
+    return Stack(cells) if layers > 1 else cells[0]
 
 
 def parameters(init: Callable[[jax.Array], Any]) -> int:

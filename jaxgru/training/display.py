@@ -44,10 +44,10 @@ class Display:
         sys.stdout.write(text.rstrip("\n") + "\n")
         sys.stdout.flush()
 
-    def advance(self, step: int, loss: float) -> None:
-        """Shows the progress."""
+    def advance(self, step: int, loss: float, *, timed: bool = True) -> None:
+        """Shows the progress, and how long the rest takes where its steps take as long."""
         now = time.monotonic()
-        pace = self.pace(step, now)
+        pace = self.pace(step, now) if timed else ""
         if now - self.last_line >= LINE_EVERY:
             self.last_line = now
             self.say(f"step {step}/{self.steps}  loss {number(loss)}{pace}")
@@ -94,10 +94,35 @@ class Bar(Display):
         """Prints some text above the bar."""
         self.progress.console.print(text.rstrip("\n"), markup=False, highlight=False, soft_wrap=True)
 
-    def advance(self, step: int, loss: float) -> None:
+    def advance(self, step: int, loss: float, *, timed: bool = True) -> None:
         """Moves the bar."""
-        description = f"loss {number(loss)}{self.pace(step, time.monotonic())}"
-        self.progress.update(self.bar, completed=step, description=description)
+        pace = self.pace(step, time.monotonic()) if timed else ""
+        description = f"loss {number(loss)}{pace}"
+        self.progress.update(self.bar, completed=step, total=self.steps, description=description)
+
+
+class Part(Display):
+    """The progress of one run of several: no more than how far all of them are.
+
+    Args:
+      whole: the display of all of them.
+      before: the steps of those before this one.
+    """
+
+    def __init__(self, whole: Display, before: int) -> None:
+        super().__init__(whole.steps)
+        self.whole, self.before = whole, before
+
+    def say(self, text: str) -> None:
+        """Leaves out what the run by itself would say."""
+
+    def advance(self, step: int, loss: float, *, timed: bool = True) -> None:
+        """Shows the progress of the whole, whose steps are of several lengths."""
+        del timed
+        self.whole.advance(self.before + step, loss, timed=False)
+
+    def evaluation(self, step: int, scores: Mapping[str, float], *, is_best: bool) -> None:
+        """Leaves the scores to metrics.jsonl."""
 
 
 def display(steps: int) -> Display:

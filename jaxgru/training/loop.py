@@ -24,7 +24,9 @@ if TYPE_CHECKING:
     from jaxgru.training.task import Task
 
 
-def train(task: Task, config: Config, run: RunFolder, show: Display) -> dict[str, Any]:
+def train(
+    task: Task, config: Config, run: RunFolder, show: Display, *, pictures: bool = True
+) -> dict[str, Any]:
     """Trains until `train.steps` or until patience runs out, and leaves what a reader wants in `run`.
 
     Args:
@@ -32,6 +34,7 @@ def train(task: Task, config: Config, run: RunFolder, show: Display) -> dict[str
       config: the configuration the task was built from.
       run: the folder, claimed; if it holds a checkpoint, the run goes on from there.
       show: where people see the progress.
+      pictures: whether the task leaves what people look at first.
 
     Returns:
       The contents of summary.json.
@@ -69,7 +72,7 @@ def train(task: Task, config: Config, run: RunFolder, show: Display) -> dict[str
             run.save(Snapshot(state, best))
             raise
         with interrupts.at_once():
-            return finish(task, run, show, baseline, step)
+            return finish(task, run, show, baseline, step, pictures=pictures)
 
 
 def begin(task: Task, config: Config, run: RunFolder, show: Display) -> tuple[dict[str, float], Snapshot]:
@@ -110,7 +113,7 @@ def log_evaluation(run: RunFolder, show: Display, step: int, scores: dict[str, f
 
 
 def finish(
-    task: Task, run: RunFolder, show: Display, baseline: dict[str, float], steps: int
+    task: Task, run: RunFolder, show: Display, baseline: dict[str, float], steps: int, *, pictures: bool
 ) -> dict[str, Any]:
     """Scores the best checkpoint on the test split, once, and writes what people look at first."""
     config = run.config
@@ -123,7 +126,7 @@ def finish(
     scores = {split: task.evaluate(params, split) for split in ("test", "validation")}
     scores["baseline"] = baseline | ({task.metric: scores["test"][task.rival]} if task.rival else {})
     key = jax.random.fold_in(jax.random.key(config.seed), FINISH)
-    written = task.finish(params, run.path, key)
+    written = task.finish(params, run.path, key) if pictures else []
     summary = {
         "task": task.name,
         "metric": task.metric,

@@ -12,6 +12,7 @@ from jaxgru.training.checkpoint import Snapshot, Store
 from jaxgru.training.config import Config, Key, check, lookup, table_keys
 from jaxgru.training.configfile import read
 from jaxgru.training.errors import RunError, UserError
+from jaxgru.training.grid import Grid
 from jaxgru.training.run import check_facts, read_json
 from jaxgru.training.step import state_shapes
 from jaxgru.training.stopping import Best
@@ -91,6 +92,9 @@ def open_run(path: Path, find: Callable[[str], type[Task]]) -> Run:
     if not (path / "config.toml").is_file():
         raise UserError(f"{path} is no run folder: it holds no config.toml")
     config = read(path / "config.toml", (), find)
+    if issubclass(find(config.task), Grid):
+        inside = sorted(each.parent for each in path.glob("*/config.toml")) or [path / "…"]
+        raise UserError(f"{path} is made of other runs; open one of them, such as {inside[0]}")
     vocabulary = read_json(path / "data.json", "vocabulary")["vocabulary"]
     try:
         task = find(config.task).restore(config, vocabulary)

@@ -16,7 +16,7 @@ import numpy as np
 from jaxgru.cells.initializers import Chrono
 from jaxgru.tasks.memory.learning import curve, draw_learning, far, verdict
 from jaxgru.tasks.memory.networks import Networks, Reader
-from jaxgru.tasks.recurrences import TITLES, fitting_units, parameters, recurrence
+from jaxgru.tasks.recurrences import TITLES, fitting_units, layered, parameters
 from jaxgru.training.config import LARGEST, Config, option
 from jaxgru.training.metrics import Metrics
 from jaxgru.training.task import PyTree, Split, Task
@@ -60,6 +60,7 @@ class Model:
 
     cell: str = option("gru", "the recurrence", choices=tuple(TITLES))
     hidden_size: int = option(64, "units of the recurrence", at_least=1, at_most=65536)
+    layers: int = option(1, "layers of it, one above the other", at_least=1, at_most=64)
     chrono: int = option(
         0,
         "its gates start for dependencies of up to so many steps; 0: they do not",
@@ -136,22 +137,21 @@ class Dependencies(Task):
         self.config = config
         model = config.model
         init: Any = Chrono(model.chrono, model.init) if model.chrono else model.init
-        cells = {model.cell: recurrence(model.cell, self.inputs, model.hidden_size, init)}
+        cells = {model.cell: layered(model.cell, self.inputs, model.hidden_size, model.layers, init)}
         self.apart = {model.cell: 1.0}
         if model.rival == RIVAL:
-            units = fitting_units(
-                lambda units: self.size(RIVAL, units), self.size(model.cell, model.hidden_size)
-            )
-            cells[RIVAL] = recurrence(RIVAL, self.inputs, units, model.init)
+            budget = self.size(model.cell, model.hidden_size, model.layers)
+            units = fitting_units(lambda units: self.size(RIVAL, units, model.layers), budget)
+            cells[RIVAL] = layered(RIVAL, self.inputs, units, model.layers, model.init)
             self.apart[RIVAL] = model.rnn_rate
             self.rival = f"{RIVAL}_{self.metric}"
         self.networks = {name: TITLES[name] for name in cells}
         self.model = Networks(tuple(cells.items()), self.outputs, self.last)
 
     @classmethod
-    def size(cls, cell: str, units: int) -> int:
+    def size(cls, cell: str, units: int, layers: int) -> int:
         """How many parameters a network has."""
-        network = Reader(recurrence(cell, cls.inputs, units), cls.outputs, cls.last)
+        network = Reader(layered(cell, cls.inputs, units, layers), cls.outputs, cls.last)
         return parameters(lambda key: network.init(key, jnp.zeros((1, 1, cls.inputs))))
 
     @abc.abstractmethod

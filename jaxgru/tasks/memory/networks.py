@@ -12,18 +12,19 @@ if TYPE_CHECKING:
     import jax
 
     from jaxgru.cells.base import Cell
+    from jaxgru.layers.stack import Stack
 
 
 class Reader(nn.Module):
-    """A cell and a dense layer on its outputs, or on the last one.
+    """A recurrence and a dense layer on its outputs, or on the last one.
 
     Args:
-      cell: the recurrence.
+      cell: the recurrence, of one layer or several.
       outputs: O, how many numbers are read from an output.
       last: whether only the last output is read.
     """
 
-    cell: Cell
+    cell: Cell | Stack
     outputs: int
     last: bool
 
@@ -43,7 +44,7 @@ class Networks(nn.Module):
       last: whether they speak only at the end.
     """
 
-    cells: tuple[tuple[str, Cell], ...]
+    cells: tuple[tuple[str, Cell | Stack], ...]
     outputs: int
     last: bool
 

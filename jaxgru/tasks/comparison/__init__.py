@@ -1,0 +1,1 @@
+"""What `compare` is made of: which runs there are, what they show together, its table and its figure."""
