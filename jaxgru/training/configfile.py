@@ -28,7 +28,8 @@ def locate(config: str) -> Path:
         return Path(config)
     package = Path(__file__).parents[1]
     folder = next(f for f in (package / "configs", package.parent / "configs") if f.is_dir())
-    known = {path.stem: path for path in (*folder.glob("*.toml"), *folder.glob("long/*.toml"))}
+    # Of two of one name the long one is named by its path.
+    known = {path.stem: path for path in (*folder.glob("long/*.toml"), *folder.glob("*.toml"))}
     if config not in known:
         near = difflib.get_close_matches(config, known, n=1) or sorted(known)
         raise UserError(f"no config is named {config}; did you mean {near[0]}? A file's name ends in .toml")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 from dataclasses import dataclass
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import jax.numpy as jnp
@@ -59,7 +60,10 @@ class Data:
                     f"{name} should hold {needed}, whose score is the task's, got {list(values)}"
                 )
         for problem in PROBLEMS:
-            for setting in getattr(self, problem):
+            # Paths whole, for a run is gone on with from anywhere.
+            settings = tuple(whole(setting) for setting in getattr(self, problem))
+            object.__setattr__(self, problem, settings)
+            for setting in settings:
                 key = setting.partition("=")[0].strip()
                 if not key.startswith(("data.", "model.")) or key in SET_HERE:
                     free = "a setting of [data] or [model], and neither cell, hidden_size, layers nor rival"
@@ -73,10 +77,21 @@ SET_HERE = tuple(f"model.{name}" for name in ("cell", "hidden_size", "layers", "
 class Model:
     """The table [model]: how large each network is."""
 
-    layers: int = option(2, "layers of each, one above the other", at_least=1, at_most=64)
+    layers: int = option(1, "layers of each, one above the other", at_least=1, at_most=64)
+    music: int = option(
+        20_000,
+        "parameters of each network on music, as nearly as whole units allow",
+        at_least=100,
+        at_most=1 << 30,
+    )
+    adding: int = option(5000, "the same on the adding problem", at_least=100, at_most=1 << 30)
 
-    parameters: int = option(
-        20_000, "parameters of each network, as nearly as whole units allow", at_least=100, at_most=1 << 30
+
+def whole(setting: str) -> str:
+    """A setting of data.path with its whole path, any other as it is."""
+    key, _, path = setting.partition("=")
+    return (
+        f"{key}={Path(path.strip()).absolute()}" if key.strip() == "data.path" and path.strip() else setting
     )
 
 
@@ -129,7 +144,7 @@ class Plan:
             network = RollModel(KEYS, dataclasses.replace(model, cell=cell, hidden_size=units, layers=layers))
             return parameters(lambda key: network.init(key, jnp.zeros((1, 1, KEYS))))
 
-        return fitting_units(count, self.config.model.parameters)
+        return fitting_units(count, getattr(self.config.model, problem))
 
     @property
     def tries(self) -> int:
