@@ -1,4 +1,4 @@
-"""The task compare: recurrences of one size, runs that are like any other, and no more said than their figures allow."""
+"""The task compare: recurrences of one size, runs that are like any other, no more said than figures allow."""
 
 import json
 import shutil
@@ -39,6 +39,9 @@ RUNS = [
 ]
 
 
+FREE = "a setting of [data] or [model], and neither cell, hidden_size, layers nor rival"
+
+
 def make_config(rolls: Path, **tables: Any) -> Config:
     default: dict[str, dict[str, Any]] = {
         "run": {"log_every": 1, "evaluate_every": 2, "save_every": 3},
@@ -51,7 +54,7 @@ def make_config(rolls: Path, **tables: Any) -> Config:
             "music": (f"data.path={rolls}", "data.max_shapes=1", "data.max_padding=0.9", "model.clock=0"),
             "adding": ("data.length=4", "data.grow=[]", "data.validation=20", "data.test=30"),
         },
-        "model": {"parameters": 1500, "layers": 1},
+        "model": {"music": 1500, "adding": 300},
     }
     return config_of(Compare, default, tables, seed=3)
 
@@ -86,16 +89,17 @@ class TestSizes:
         plan = Compare(read(locate("compare"), [], find)).plan
         units = plan.units[problem, cell]
         if problem == "adding":
-            sizes = [Adding.size(cell, units + more, 2) for more in (-1, 0, 1)]
+            sizes, budget = [Adding.size(cell, units + more, 1) for more in (-1, 0, 1)], 5000
         else:
             # 88 keys and 8 of the clock in, 88 keys out
             sizes = [
-                parameters(layered(cell, 96, units + more, 2).init) + 88 * (units + more + 1)
+                parameters(layered(cell, 96, units + more, 1).init) + 88 * (units + more + 1)
                 for more in (-1, 0, 1)
             ]
-        away = [abs(size - 20_000) for size in sizes]
+            budget = 20_000
+        away = [abs(size - budget) for size in sizes]
         assert away[1] == min(away)
-        assert away[1] < 400
+        assert away[1] < 0.02 * budget
 
     def test_what_is_planned_is_what_is_trained(self, rolls: Path) -> None:
         task = Compare(make_config(rolls))
@@ -103,7 +107,7 @@ class TestSizes:
             of = task.task(config)
             size = parameters(of.init)
             problem, cell = name.split("-")[:2]
-            assert size == pytest.approx(1500, rel=0.1)
+            assert size == pytest.approx({"music": 1500, "adding": 300}[problem], rel=0.1)
             assert config.model.hidden_size == task.plan.units[problem, cell]
 
     def test_the_least_network_has_one_unit(self) -> None:
@@ -278,8 +282,7 @@ class TestReport:
         ),
         (
             ['data.music=["train.steps=3"]'],
-            "[data] music should hold settings, each a setting of [data] or [model], and neither cell, hidden_size, "
-            "layers nor rival, got 'train.steps=3'",
+            f"[data] music should hold settings, each {FREE}, got 'train.steps=3'",
         ),
         (["data.rates=[0]"], "data.rates[0] is 0.0; it must be above 0"),
         (
@@ -329,7 +332,7 @@ def test_a_recurrence_may_be_alone(cell: str) -> None:
         ({"cell": "rnn"}, "rival should be none with cell = rnn, got rnn"),
         (
             {"cell": "rnn", "rival": "none", "chrono": 9},
-            "chrono should be 0 with cell = rnn, which has no gates, got 9",
+            "chrono should be 0 with cell = rnn, .*, got 9",
         ),
     ],
 )
