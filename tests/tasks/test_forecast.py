@@ -2,7 +2,6 @@
 
 import json
 import math
-import shutil
 from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -28,7 +27,7 @@ from jaxgru.training.config import Config
 from jaxgru.training.configfile import locate, read
 from jaxgru.training.errors import UserError
 from jaxgru.training.saved import open_run
-from tests.tasks.helpers import config_of, run
+from tests.tasks.helpers import assert_resumed_alike, config_of, run, summary_of
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -405,7 +404,7 @@ class TestOutlook:
 
 class TestRun:
     def test_it_learns_and_leaves_what_people_look_at(self, finished: Path) -> None:
-        summary = json.loads((finished / "summary.json").read_text())
+        summary = summary_of(finished)
         assert not summary["higher_is_better"]
         assert summary["test"] < 0.7 * summary["baseline"]
         also = summary["also"]
@@ -426,19 +425,10 @@ class TestRun:
         assert row[1:3] == [f"{summary['test']:.4g}", f"{summary['baseline']:.4g}"]
 
     def test_a_resumed_run_ends_in_the_same_bits(self, finished: Path, table: Path, tmp_path: Path) -> None:
-        path = tmp_path / "resumed"
-        shutil.copytree(finished, path)
-        last = path / "checkpoints" / "00000090.safetensors"
-        whole = last.read_bytes()
-        for file in (path / "summary.json", last, last.with_suffix(".json")):
-            file.unlink()
-        summary = run(Forecast, path, make_config(table))
-        assert last.read_bytes() == whole
-        before = json.loads((finished / "summary.json").read_text())
-        assert (summary["test"], summary["also"]) == (before["test"], before["also"])
+        assert_resumed_alike(Forecast, finished, tmp_path / "resumed", make_config(table))
 
     def test_a_run_is_opened_with_the_same_scores(self, finished: Path) -> None:
-        summary = json.loads((finished / "summary.json").read_text())
+        summary = summary_of(finished)
         scores = open_run(finished, find).evaluate()
         assert scores["test"]["mae"] == summary["test"]
         assert scores["validation"]["coverage"] == summary["also"]["validation_coverage"]

@@ -24,7 +24,7 @@ from jaxgru.training.configfile import locate, read
 from jaxgru.training.errors import UserError
 from jaxgru.training.saved import open_run
 from tests.data.wav import wav
-from tests.tasks.helpers import config_of, run
+from tests.tasks.helpers import assert_fitted_alike, assert_resumed_alike, config_of, run, summary_of
 
 SMALL = {
     "hidden_size": 4,
@@ -169,10 +169,7 @@ class TestData:
         shutil.copy(folder / "L_TRAIN.ts", tmp_path)
         task, other = (Speech(make_config(path)) for path in (folder, tmp_path))
         params = open_run(finished, find).params
-        assert other.vocabulary == task.vocabulary
-        for step in range(5):
-            jax.tree.map(np.testing.assert_array_equal, other.batch(step), task.batch(step))
-        assert other.evaluate(params, "validation") == task.evaluate(params, "validation")
+        assert_fitted_alike(task, other, params)
         assert task.evaluate(params, "test")["accuracy"] > 0.9
         assert other.evaluate(params, "test")["accuracy"] < 0.6
         assert max(scores["accuracy"] for scores in other.others.values()) < 0.6
@@ -299,7 +296,7 @@ class TestModel:
 
 class TestRun:
     def test_it_learns_and_leaves_what_people_look_at(self, finished: Path) -> None:
-        summary = json.loads((finished / "summary.json").read_text())
+        summary = summary_of(finished)
         assert summary["higher_is_better"]
         assert summary["test"] > 0.9
         assert {"test_macro_f1", "baseline_raw_accuracy", "baseline_logistic_macro_f1"} <= {*summary["also"]}
@@ -313,19 +310,10 @@ class TestRun:
         assert f"1-NN DTW, channels scaled                    {summary['baseline']:.4f}" in report
 
     def test_a_resumed_run_ends_in_the_same_bits(self, finished: Path, folder: Path, tmp_path: Path) -> None:
-        path = tmp_path / "resumed"
-        shutil.copytree(finished, path)
-        last = path / "checkpoints" / "00000060.safetensors"
-        whole = last.read_bytes()
-        for file in (path / "summary.json", last, last.with_suffix(".json")):
-            file.unlink()
-        summary = run(Speech, path, make_config(folder))
-        assert last.read_bytes() == whole
-        before = json.loads((finished / "summary.json").read_text())
-        assert (summary["test"], summary["also"]) == (before["test"], before["also"])
+        assert_resumed_alike(Speech, finished, tmp_path / "resumed", make_config(folder))
 
     def test_a_run_is_opened_with_the_same_scores(self, finished: Path) -> None:
-        summary = json.loads((finished / "summary.json").read_text())
+        summary = summary_of(finished)
         assert open_run(finished, find).evaluate()["test"]["accuracy"] == summary["test"]
 
     def test_a_case_of_the_test_is_named(self, finished: Path) -> None:

@@ -26,7 +26,7 @@ from jaxgru.training.config import Config
 from jaxgru.training.configfile import locate, read
 from jaxgru.training.errors import UserError
 from jaxgru.training.saved import open_run
-from tests.tasks.helpers import config_of, run
+from tests.tasks.helpers import assert_fitted_alike, assert_resumed_alike, config_of, run, summary_of
 
 DICTIONARY = {"a": "ein", "big": "groß", "cat": "Katze", "dog": "Hund", "eats": "frisst", "fish": "Fisch"}
 SMALL = {"embedding_size": 16, "hidden_size": 16, "attention_size": 8, "dropout": 0.0, "word_dropout": 0.0}
@@ -145,10 +145,7 @@ class TestData:
         (tmp_path / "test.de").write_text("\n".join(shuffled) + "\n", encoding="utf-8")
         task, other = (Translate(make_config(path)) for path in (folder, tmp_path))
         params = open_run(finished, find).params
-        assert other.vocabulary == task.vocabulary
-        for step in range(3):
-            jax.tree.map(np.testing.assert_array_equal, other.batch(step), task.batch(step))
-        assert other.evaluate(params, "validation") == task.evaluate(params, "validation")
+        assert_fitted_alike(task, other, params)
         before, after = task.evaluate(params, "test"), other.evaluate(params, "test")
         assert after["perplexity"] > 2 * before["perplexity"]
         assert after["bleu"] < before["bleu"] / 2
@@ -273,7 +270,7 @@ class TestSearch:
 
 class TestRun:
     def test_it_learns_and_leaves_what_people_look_at(self, finished: Path) -> None:
-        summary = json.loads((finished / "summary.json").read_text())
+        summary = summary_of(finished)
         assert not summary["higher_is_better"]
         assert summary["test"] < 1.5 < summary["baseline"]
         assert summary["also"]["test_bleu"] > 80 > summary["also"]["baseline_bleu"]
@@ -283,19 +280,10 @@ class TestRun:
         assert report.count("\nmodel    ") == report.count("text     ") > 3
 
     def test_a_resumed_run_ends_in_the_same_bits(self, finished: Path, folder: Path, tmp_path: Path) -> None:
-        path = tmp_path / "resumed"
-        shutil.copytree(finished, path)
-        last = path / "checkpoints" / "00000150.safetensors"
-        whole = last.read_bytes()
-        for file in (path / "summary.json", last, last.with_suffix(".json")):
-            file.unlink()
-        summary = run(Translate, path, make_config(folder))
-        assert last.read_bytes() == whole
-        before = json.loads((finished / "summary.json").read_text())
-        assert (summary["test"], summary["also"]) == (before["test"], before["also"])
+        assert_resumed_alike(Translate, finished, tmp_path / "resumed", make_config(folder))
 
     def test_a_run_is_opened_with_the_same_scores(self, finished: Path) -> None:
-        summary = json.loads((finished / "summary.json").read_text())
+        summary = summary_of(finished)
         scores = open_run(finished, find).evaluate()
         assert scores["test"] == {"perplexity": summary["test"], "bleu": summary["also"]["test_bleu"]}
 
