@@ -23,6 +23,7 @@ from jaxgru.training.config import Config
 from jaxgru.training.configfile import locate, read
 from jaxgru.training.errors import UserError
 from jaxgru.training.saved import open_run
+from tests.cases import quick_jit
 from tests.tasks.helpers import assert_fitted_alike, assert_resumed_alike, config_of, run, summary_of
 
 TOPICS = {"oil": "barrel opec crude", "grain": "wheat crop harvest", "money": "bank rate dollar"}
@@ -196,7 +197,7 @@ class TestModel:
 
     def test_filler_costs_nothing(self, folder: Path, params: Any) -> None:
         task = Classify(make_config(folder, model={"dropout": 0.0, "word_dropout": 0.0}))
-        batch, loss, key = task.batch(0), jax.jit(task.loss), jax.random.key(0)
+        batch, loss, key = task.batch(0), quick_jit(task.loss), jax.random.key(0)
         value, _ = loss(params, (), batch, key)
         words = np.pad(batch["words"], ((0, 0), (0, 2)))
         filled = {name: np.pad(batch[name], (0, 2)) for name in ("lengths", "labels", "real")}
@@ -208,7 +209,7 @@ class TestModel:
     def test_dropout_follows_the_key(self, folder: Path, params: Any) -> None:
         for model in ({"dropout": 0.5, "word_dropout": 0.0}, {"dropout": 0.0, "word_dropout": 0.5}):
             task = Classify(make_config(folder, model=model))
-            loss = jax.jit(task.loss)
+            loss = quick_jit(task.loss)
             losses = [loss(params, (), task.batch(0), jax.random.key(k))[0] for k in (1, 1, 2)]
             assert losses[0] == losses[1] != losses[2]
 

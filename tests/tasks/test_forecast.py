@@ -27,6 +27,7 @@ from jaxgru.training.config import Config
 from jaxgru.training.configfile import locate, read
 from jaxgru.training.errors import UserError
 from jaxgru.training.saved import open_run
+from tests.cases import quick_jit
 from tests.tasks.helpers import assert_resumed_alike, config_of, run, summary_of
 
 if TYPE_CHECKING:
@@ -187,7 +188,7 @@ class TestData:
         assert task.facts()["missing"] == 3
         batch = next(batch for batch in map(task.batch, range(99)) if not batch["known"].all())
         wrong = batch | {"targets": np.where(batch["known"], batch["targets"], 1e6)}
-        loss, key = jax.jit(task.loss), jax.random.key(0)
+        loss, key = quick_jit(task.loss), jax.random.key(0)
         assert loss(params, (), batch, key)[0] == loss(params, (), wrong, key)[0]
         found = task.look(params, "test")
         assert (~found.known).sum() == HORIZON
@@ -276,7 +277,7 @@ class TestModel:
         assert shapes["params"]["Dense_1"]["kernel"].shape == (WINDOW, HORIZON)
 
     def test_dropout_follows_the_key(self, task: Forecast, params: Any) -> None:
-        loss = jax.jit(task.loss)
+        loss = quick_jit(task.loss)
         values = [loss(params, (), task.batch(0), jax.random.key(k))[0] for k in (1, 1, 2)]
         assert values[0] == values[1] != values[2]
 

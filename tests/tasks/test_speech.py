@@ -23,6 +23,7 @@ from jaxgru.training.config import Config
 from jaxgru.training.configfile import locate, read
 from jaxgru.training.errors import UserError
 from jaxgru.training.saved import open_run
+from tests.cases import quick_jit
 from tests.data.wav import wav
 from tests.tasks.helpers import assert_fitted_alike, assert_resumed_alike, config_of, run, summary_of
 
@@ -210,7 +211,7 @@ class TestModel:
             options = listener.Model(**(SMALL | {"pooling": "last", "bidirectional": both}))
             model = listener.Listener(3, options)
 
-            @jax.jit
+            @quick_jit
             def slopes(xs: jax.Array, model: listener.Listener = model) -> tuple[jax.Array, jax.Array]:
                 params = model.init(jax.random.key(0), xs, lengths)
 
@@ -227,7 +228,7 @@ class TestModel:
     def test_filler_costs_nothing_and_labels_may_be_smooth(self, folder: Path, params: Any) -> None:
         model = SMALL | {"dropout": 0.0, "label_smoothing": 0.3}
         task = Speech(make_config(folder, model=model))
-        batch, loss, key = task.batch(0), jax.jit(task.loss), jax.random.key(0)
+        batch, loss, key = task.batch(0), quick_jit(task.loss), jax.random.key(0)
         value, _ = loss(params, (), batch, key)
         padded = np.pad(batch["frames"], ((0, 0), (0, 2), (0, 0)), constant_values=1e6)
         filled = {name: np.pad(batch[name], (0, 2)) for name in ("lengths", "labels", "real")}
@@ -241,13 +242,13 @@ class TestModel:
     )
     def test_disturbances_follow_the_key(self, folder: Path, params: Any, model: Any) -> None:
         task = Speech(make_config(folder, model=SMALL | {"dropout": 0.0} | model))
-        loss = jax.jit(task.loss)
+        loss = quick_jit(task.loss)
         losses = [loss(params, (), task.batch(0), jax.random.key(k))[0] for k in (1, 1, 2)]
         assert losses[0] == losses[1] != losses[2]
 
     def test_what_is_added_to_a_whole_channel_is_gone_where_it_is_centred(self, folder: Path) -> None:
         task = Speech(make_config(folder, model=SMALL | {"centre": True}))
-        params, (first, *_) = task.init(jax.random.key(0)), task.train
+        params, (first, *_) = jax.jit(task.init)(jax.random.key(0)), task.train
         same, other = (task.read(params, [each]).odds for each in (first, first + np.float32([3, -2])))
         np.testing.assert_allclose(same, other, rtol=1e-4)
         plain = Speech(make_config(folder, model=SMALL))
@@ -279,7 +280,7 @@ class TestModel:
 
     def test_noise_and_gaps_are_as_large_as_they_should_be(self) -> None:
         frames, lengths = jnp.ones((42, 500, 3)), jnp.full(500, 30)
-        disturb = jax.jit(listener.disturb, static_argnames=("noise", "mask"))
+        disturb = quick_jit(listener.disturb, static_argnames=("noise", "mask"))
         noisy = disturb(jax.random.key(0), frames, lengths, noise=0.5, mask=0.0)
         assert float(noisy.mean()) == pytest.approx(1, abs=0.01)
         assert float(noisy.std()) == pytest.approx(0.5, abs=0.01)

@@ -6,6 +6,7 @@ import json
 import math
 import shutil
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -26,6 +27,7 @@ from jaxgru.training.config import Config
 from jaxgru.training.configfile import locate, read
 from jaxgru.training.errors import UserError
 from jaxgru.training.saved import open_run
+from tests.cases import quick_jit
 from tests.tasks.helpers import assert_fitted_alike, assert_resumed_alike, config_of, run, summary_of
 
 DICTIONARY = {"a": "ein", "big": "groß", "cat": "Katze", "dog": "Hund", "eats": "frisst", "fish": "Fisch"}
@@ -191,14 +193,14 @@ class TestModel:
         twin = Translate(make_config(folder, model={"attention": False}))
         shapes = [jax.eval_shape(of.init, jax.random.key(0)) for of in (task, twin)]
         assert shapes[0] == shapes[1]
-        params = task.init(jax.random.key(1))
         source, lengths = np.array([[0], [1], [2]]), np.array([3])
-        memory = twin.model.apply(params, source, lengths, method="encode").decoder.memory
+        encode = partial(twin.model.apply, method="encode")
+        memory = jax.eval_shape(encode, shapes[0], source, lengths).decoder.memory
         assert memory.values.shape == (1, 1, 2 * SMALL["hidden_size"])
 
     def test_the_loss_is_the_mean_over_real_words(self, task: Translate, params: Any) -> None:
         batch = task.batch(0)
-        value, _ = jax.jit(task.loss)(params, (), batch, jax.random.key(0))
+        value, _ = quick_jit(task.loss)(params, (), batch, jax.random.key(0))
         scores = score(task.model, params, *batch.values())
         assert float(value) == pytest.approx(float(scores.nats.sum() / scores.words.sum()), rel=1e-5)
 
@@ -207,18 +209,18 @@ class TestModel:
     ) -> None:
         smooth = Translate(make_config(folder, model={"label_smoothing": 0.3}))
         batch, key = task.batch(0), jax.random.key(0)
-        logits, _ = task.model.apply(params, **batch)
+        logits, _ = quick_jit(task.model.apply)(params, **batch)
         logs = jax.nn.log_softmax(logits)
         real = np.arange(len(batch["targets"]))[:, None] < batch["target_lengths"]
-        plain, _ = jax.jit(task.loss)(params, (), batch, key)
+        plain, _ = quick_jit(task.loss)(params, (), batch, key)
         even = -(logs.mean(-1) * real).sum() / real.sum()
-        value, _ = jax.jit(smooth.loss)(params, (), batch, key)
+        value, _ = quick_jit(smooth.loss)(params, (), batch, key)
         assert float(value) == pytest.approx(0.7 * float(plain) + 0.3 * float(even), rel=1e-5)
 
     def test_dropout_follows_the_key(self, folder: Path, params: Any) -> None:
         for model in ({"dropout": 0.5}, {"word_dropout": 0.5}):
             task = Translate(make_config(folder, model=model))
-            loss = jax.jit(task.loss)
+            loss = quick_jit(task.loss)
             losses = [loss(params, (), task.batch(0), jax.random.key(k))[0] for k in (1, 1, 2)]
             assert losses[0] == losses[1] != losses[2]
 
