@@ -1,8 +1,11 @@
 """Pytest set-up for the library's doctests and the tests alike."""
 
 import importlib.util
+import tempfile
+from collections.abc import Iterator
 from pathlib import Path
 
+import jax
 import pytest
 
 
@@ -14,6 +17,27 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 
 def pytest_configure(config: pytest.Config) -> None:
     config.pluginmanager.register(Skips(config), "skips")
+    share_compilations(config)
+
+
+def share_compilations(config: pytest.Config) -> None:
+    """Let a program that was compiled be loaded where the same comes again; most of a test's time is compiling.
+
+    That is JAX's own cache, in a folder of this session, so that nothing of an earlier one is loaded. What it gives
+    is the machine code of the first time. Processes that tests start compile as a user's do.
+    """
+    folder = tempfile.TemporaryDirectory(prefix="jaxgru-compiled-")
+    config.add_cleanup(folder.cleanup)
+    jax.config.update("jax_compilation_cache_dir", folder.name)
+    jax.config.update("jax_persistent_cache_min_compile_time_secs", 0.0)
+    jax.config.update("jax_persistent_cache_min_entry_size_bytes", -1)
+
+
+@pytest.fixture(autouse=True, scope="module")
+def bounded_memory() -> Iterator[None]:
+    """Let go of a module's programs at its end: thousands of them take gigabytes."""
+    yield
+    jax.clear_caches()
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:

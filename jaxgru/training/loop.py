@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from jaxgru.training.config import Config
     from jaxgru.training.display import Display
     from jaxgru.training.run import RunFolder
-    from jaxgru.training.task import Task
+    from jaxgru.training.task import PyTree, Task
 
 
 def train(
@@ -53,9 +53,7 @@ def train(
                 step = int(state.step)
                 if is_due(step, config.run.evaluate_every, config) and step > best.evaluated:
                     with interrupts.at_once():
-                        # On one device, for a split is read in one stream: others would only do it too.
-                        params = jax.device_put(state.params, jax.devices()[0])
-                        scores = task.evaluate(params, "validation")
+                        scores = task.evaluate(on_one_device(state.params), "validation")
                     best = best.after(step, scores[task.metric], higher_is_better=task.higher_is_better)
                     log_evaluation(run, show, step, scores, best)
                 over = step >= config.train.steps or best.exhausted(config.train.patience)
@@ -73,6 +71,16 @@ def train(
             raise
         with interrupts.at_once():
             return finish(task, run, show, baseline, step, pictures=pictures)
+
+
+def on_one_device(params: PyTree) -> PyTree:
+    """The parameters for an evaluation: a split is read in one stream, which other devices would only read too.
+
+    What lies on one device is left alone. To put it there again would bind it to that device, and the evaluation,
+    which `finish` does with parameters that are bound to none, would be compiled a second time.
+    """
+    several = any(len(leaf.devices()) > 1 for leaf in jax.tree.leaves(params))
+    return jax.device_put(params, jax.devices()[0]) if several else params
 
 
 def begin(task: Task, config: Config, run: RunFolder, show: Display) -> tuple[dict[str, float], Snapshot]:

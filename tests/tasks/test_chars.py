@@ -18,6 +18,7 @@ from jaxgru.tasks.language_models.language import CHUNK
 from jaxgru.training.config import Config, TrainConfig
 from jaxgru.training.configfile import locate, read
 from jaxgru.training.errors import UserError
+from tests.cases import quick_jit
 
 TEXT = language_reference()[:7000]
 SMALL = {"embedding_size": 4, "hidden_size": 6, "layers": 2}
@@ -71,7 +72,7 @@ def of_fixed_odds(task, odds):
 def still(path):
     """A task without dropout, and its compiled loss."""
     task = Chars(make_config(path, model={"dropout": 0.0}))
-    return task, jax.jit(task.loss)
+    return task, quick_jit(task.loss)
 
 
 def test_splits_are_cut_by_rule_and_the_vocabulary_is_that_of_training(tmp_path):
@@ -117,7 +118,7 @@ def test_the_score_is_that_of_one_long_scan(task, params, split):
     assert len(part) > CHUNK
     assert len(part) % CHUNK
     inputs = task.ids[part.start - 1 : part.stop - 1, None]
-    _, logits = jax.jit(task.model.apply)(params, inputs)
+    _, logits = quick_jit(task.model.apply)(params, inputs)
     p = jax.nn.softmax(np.asarray(logits, np.float64))[
         np.arange(len(part)), 0, task.ids[part.start : part.stop]
     ]
@@ -158,7 +159,7 @@ def test_state_carried_between_windows_makes_one_long_stream(still, params):
         losses.append(value)
     batches = [task.batch(step) for step in range(3)]
     inputs, targets = (np.concatenate([b[name] for b in batches]) for name in ("inputs", "targets"))
-    end, logits = jax.jit(task.model.apply)(params, inputs)
+    end, logits = quick_jit(task.model.apply)(params, inputs)
     whole = optax.softmax_cross_entropy_with_integer_labels(logits, targets).mean()
     assert np.mean(losses) == pytest.approx(float(whole), rel=1e-6)
     jax.tree.map(lambda a, b: np.testing.assert_allclose(a, b, rtol=1e-5, atol=1e-6), carry, end)
@@ -174,7 +175,7 @@ def test_a_fresh_epoch_forgets_the_state(still, params):
 
 
 def test_dropout_follows_the_key(task, params):
-    loss = jax.jit(task.loss)
+    loss = quick_jit(task.loss)
     losses = [loss(params, task.initial_carry(), task.batch(0), jax.random.key(k))[0] for k in (1, 1, 2)]
     assert losses[0] == losses[1] != losses[2]
 

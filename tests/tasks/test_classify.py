@@ -23,7 +23,8 @@ from jaxgru.training.config import Config
 from jaxgru.training.configfile import locate, read
 from jaxgru.training.errors import UserError
 from jaxgru.training.saved import open_run
-from tests.tasks.helpers import config_of, run
+from tests.cases import quick_jit
+from tests.tasks.helpers import assert_fitted_alike, assert_resumed_alike, config_of, run, summary_of
 
 TOPICS = {"oil": "barrel opec crude", "grain": "wheat crop harvest", "money": "bank rate dollar"}
 FILLER = ["the", "of", "a", "to", "in", "said", "on", "for", "and", "its"]
@@ -140,11 +141,8 @@ class TestData:
         model = {"bidirectional": False}
         task, other = (Classify(make_config(path, model=model)) for path in (folder, tmp_path))
         params = open_run(finished, find).params
-        assert other.vocabulary == task.vocabulary
         assert other.model == task.model
-        for step in range(5):
-            jax.tree.map(np.testing.assert_array_equal, other.batch(step), task.batch(step))
-        assert other.evaluate(params, "validation") == task.evaluate(params, "validation")
+        assert_fitted_alike(task, other, params)
         predictions = [of.read(params, of.texts.test).odds for of in (task, other)]
         np.testing.assert_array_equal(*predictions)
         assert task.evaluate(params, "test")["accuracy"] > 0.9
@@ -199,7 +197,7 @@ class TestModel:
 
     def test_filler_costs_nothing(self, folder: Path, params: Any) -> None:
         task = Classify(make_config(folder, model={"dropout": 0.0, "word_dropout": 0.0}))
-        batch, loss, key = task.batch(0), jax.jit(task.loss), jax.random.key(0)
+        batch, loss, key = task.batch(0), quick_jit(task.loss), jax.random.key(0)
         value, _ = loss(params, (), batch, key)
         words = np.pad(batch["words"], ((0, 0), (0, 2)))
         filled = {name: np.pad(batch[name], (0, 2)) for name in ("lengths", "labels", "real")}
@@ -211,7 +209,7 @@ class TestModel:
     def test_dropout_follows_the_key(self, folder: Path, params: Any) -> None:
         for model in ({"dropout": 0.5, "word_dropout": 0.0}, {"dropout": 0.0, "word_dropout": 0.5}):
             task = Classify(make_config(folder, model=model))
-            loss = jax.jit(task.loss)
+            loss = quick_jit(task.loss)
             losses = [loss(params, (), task.batch(0), jax.random.key(k))[0] for k in (1, 1, 2)]
             assert losses[0] == losses[1] != losses[2]
 
@@ -231,7 +229,7 @@ class TestModel:
 
 class TestRun:
     def test_it_learns_and_leaves_what_people_look_at(self, finished: Path) -> None:
-        summary = json.loads((finished / "summary.json").read_text())
+        summary = summary_of(finished)
         assert summary["higher_is_better"]
         assert summary["test"] > 0.9
         assert summary["baseline"] > 0.9
@@ -245,19 +243,12 @@ class TestRun:
         assert f"TF-IDF + nearest centroid     {summary['baseline']:.4f}" in report
 
     def test_a_resumed_run_ends_in_the_same_bits(self, finished: Path, folder: Path, tmp_path: Path) -> None:
-        path = tmp_path / "resumed"
-        shutil.copytree(finished, path)
-        last = path / "checkpoints" / "00000040.safetensors"
-        whole = last.read_bytes()
-        for file in (path / "summary.json", last, last.with_suffix(".json")):
-            file.unlink()
-        summary = run(Classify, path, make_config(folder, model={"bidirectional": False}))
-        assert last.read_bytes() == whole
-        before = json.loads((finished / "summary.json").read_text())
-        assert (summary["test"], summary["also"]) == (before["test"], before["also"])
+        assert_resumed_alike(
+            Classify, finished, tmp_path / "resumed", make_config(folder, model={"bidirectional": False})
+        )
 
     def test_a_run_is_opened_with_the_same_scores(self, finished: Path) -> None:
-        summary = json.loads((finished / "summary.json").read_text())
+        summary = summary_of(finished)
         scores = open_run(finished, find).evaluate()
         assert scores["test"]["accuracy"] == summary["test"]
         assert scores["validation"]["macro_f1"] == summary["also"]["validation_macro_f1"]

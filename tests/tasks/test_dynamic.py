@@ -12,6 +12,7 @@ import pytest
 
 from jaxgru.tasks.chars import METRIC, Chars
 from jaxgru.tasks.language_models import language
+from tests.cases import quick_jit
 from tests.tasks.helpers import config_of
 
 if TYPE_CHECKING:
@@ -48,20 +49,22 @@ def params(task: Chars) -> Any:
 
 def by_hand(task: Chars, params: Any, part: range) -> np.ndarray:
     """The bits of each symbol, by the equations, window after window."""
+
+    def nats(params: Any, carry: Any, inputs: np.ndarray, targets: np.ndarray) -> Any:
+        after, logits = task.model.apply(params, inputs, carry)
+        costs = optax.softmax_cross_entropy_with_integer_labels(logits[:, 0], targets)
+        return costs.mean(), (after, costs)
+
+    derive = quick_jit(jax.grad(nats, has_aux=True))
     carry, found = task.blank(1), []
     squares = jax.tree.map(np.zeros_like, params)
     for n, start in enumerate(part[::8], 1):
         stop = min(start + 8, part.stop)
-        inputs, targets = task.ids[start - 1 : stop - 1, None], task.ids[start:stop]
-
-        def nats(params: Any) -> Any:
-            after, logits = task.model.apply(params, inputs, carry)  # noqa: B023 called here
-            costs = optax.softmax_cross_entropy_with_integer_labels(logits[:, 0], targets)  # noqa: B023
-            return costs.mean(), (after, costs)
-
-        gradient, (carry, costs) = jax.grad(nats, has_aux=True)(params)
+        gradient, (carry, costs) = derive(
+            params, carry, task.ids[start - 1 : stop - 1, None], task.ids[start:stop]
+        )
         squares = jax.tree.map(lambda v, g: 0.999 * v + 0.001 * g**2, squares, gradient)
-        unbiased = jax.tree.map(lambda v: v / (1 - 0.999**n), squares)  # noqa: B023
+        unbiased = jax.tree.map(lambda v: v / (1 - 0.999**n), squares)  # noqa: B023 called here
         params = jax.tree.map(lambda p, g, v: p - RATE * g / (np.sqrt(v) + 1e-4), params, gradient, unbiased)
         found.append(costs)
     return np.concatenate(found) / math.log(2)

@@ -2,7 +2,6 @@
 
 import json
 import math
-import shutil
 from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -28,7 +27,8 @@ from jaxgru.training.config import Config
 from jaxgru.training.configfile import locate, read
 from jaxgru.training.errors import UserError
 from jaxgru.training.saved import open_run
-from tests.tasks.helpers import config_of, run
+from tests.cases import quick_jit
+from tests.tasks.helpers import assert_resumed_alike, config_of, run, summary_of
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -188,7 +188,7 @@ class TestData:
         assert task.facts()["missing"] == 3
         batch = next(batch for batch in map(task.batch, range(99)) if not batch["known"].all())
         wrong = batch | {"targets": np.where(batch["known"], batch["targets"], 1e6)}
-        loss, key = jax.jit(task.loss), jax.random.key(0)
+        loss, key = quick_jit(task.loss), jax.random.key(0)
         assert loss(params, (), batch, key)[0] == loss(params, (), wrong, key)[0]
         found = task.look(params, "test")
         assert (~found.known).sum() == HORIZON
@@ -277,7 +277,7 @@ class TestModel:
         assert shapes["params"]["Dense_1"]["kernel"].shape == (WINDOW, HORIZON)
 
     def test_dropout_follows_the_key(self, task: Forecast, params: Any) -> None:
-        loss = jax.jit(task.loss)
+        loss = quick_jit(task.loss)
         values = [loss(params, (), task.batch(0), jax.random.key(k))[0] for k in (1, 1, 2)]
         assert values[0] == values[1] != values[2]
 
@@ -405,7 +405,7 @@ class TestOutlook:
 
 class TestRun:
     def test_it_learns_and_leaves_what_people_look_at(self, finished: Path) -> None:
-        summary = json.loads((finished / "summary.json").read_text())
+        summary = summary_of(finished)
         assert not summary["higher_is_better"]
         assert summary["test"] < 0.7 * summary["baseline"]
         also = summary["also"]
@@ -426,19 +426,10 @@ class TestRun:
         assert row[1:3] == [f"{summary['test']:.4g}", f"{summary['baseline']:.4g}"]
 
     def test_a_resumed_run_ends_in_the_same_bits(self, finished: Path, table: Path, tmp_path: Path) -> None:
-        path = tmp_path / "resumed"
-        shutil.copytree(finished, path)
-        last = path / "checkpoints" / "00000090.safetensors"
-        whole = last.read_bytes()
-        for file in (path / "summary.json", last, last.with_suffix(".json")):
-            file.unlink()
-        summary = run(Forecast, path, make_config(table))
-        assert last.read_bytes() == whole
-        before = json.loads((finished / "summary.json").read_text())
-        assert (summary["test"], summary["also"]) == (before["test"], before["also"])
+        assert_resumed_alike(Forecast, finished, tmp_path / "resumed", make_config(table))
 
     def test_a_run_is_opened_with_the_same_scores(self, finished: Path) -> None:
-        summary = json.loads((finished / "summary.json").read_text())
+        summary = summary_of(finished)
         scores = open_run(finished, find).evaluate()
         assert scores["test"]["mae"] == summary["test"]
         assert scores["validation"]["coverage"] == summary["also"]["validation_coverage"]

@@ -1,7 +1,6 @@
 """The task music: whole pieces scored step by step, voices in their ranges, files that others can open."""
 
 import json
-import shutil
 import struct
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -30,7 +29,7 @@ from jaxgru.training.errors import UserError
 from jaxgru.training.saved import open_run
 from tests.data.scores import chorale, mxl, note, score
 from tests.data.test_matfiles import cells
-from tests.tasks.helpers import config_of, run
+from tests.tasks.helpers import assert_fitted_alike, assert_resumed_alike, config_of, run, summary_of
 
 PARTS = {"train": "traindata", "validation": "validdata", "test": "testdata"}
 NEVER = "so many keys never sound at once in training"
@@ -183,10 +182,7 @@ class TestData:
         odd = [np.roll(roll, 12, axis=1) for roll in task.rolls("test")]
         other = Compose(make_config(make_rolls(tmp_path / "odd.mat", test=odd)))
         params = open_run(finished, find).params
-        assert other.vocabulary == task.vocabulary
-        for step in range(5):
-            jax.tree.map(np.testing.assert_array_equal, other.batch(step), task.batch(step))
-        assert other.evaluate(params, "validation") == task.evaluate(params, "validation")
+        assert_fitted_alike(task, other, params)
         assert other.evaluate(params, "test")["nll"] > 1.2 * task.evaluate(params, "test")["nll"]
         assert other.baseline()["nll"] > 1.2 * task.baseline()["nll"]
 
@@ -248,7 +244,7 @@ class TestModel:
 
 class TestRun:
     def test_it_learns_and_leaves_what_people_look_at(self, finished: Path, task: Compose) -> None:
-        summary = json.loads((finished / "summary.json").read_text())
+        summary = summary_of(finished)
         assert not summary["higher_is_better"]
         blind = Markov.count([np.zeros((1, KEYS), np.uint8)])
         assert (
@@ -262,19 +258,11 @@ class TestRun:
 
     def test_a_resumed_run_ends_in_the_same_bits(self, finished: Path, path: Path, tmp_path: Path) -> None:
         copy = tmp_path / "resumed"
-        shutil.copytree(finished, copy)
-        last = copy / "checkpoints" / "00000060.safetensors"
-        whole = last.read_bytes()
-        for file in (copy / "summary.json", last, last.with_suffix(".json")):
-            file.unlink()
-        summary = run(Compose, copy, make_config(path))
-        assert last.read_bytes() == whole
-        before = json.loads((finished / "summary.json").read_text())
-        assert (summary["test"], summary["also"]) == (before["test"], before["also"])
+        assert_resumed_alike(Compose, finished, copy, make_config(path))
         assert (copy / "sample.mid").read_bytes() == (finished / "sample.mid").read_bytes()
 
     def test_a_run_is_opened_with_the_same_scores(self, finished: Path) -> None:
-        summary = json.loads((finished / "summary.json").read_text())
+        summary = summary_of(finished)
         scores = open_run(finished, find).evaluate()
         assert scores["test"]["nll"] == summary["test"]
         assert scores["validation"]["nll"] == summary["validation"]

@@ -23,8 +23,9 @@ from jaxgru.training.config import Config
 from jaxgru.training.configfile import locate, read
 from jaxgru.training.errors import UserError
 from jaxgru.training.saved import open_run
+from tests.cases import quick_jit
 from tests.data.wav import wav
-from tests.tasks.helpers import config_of, run
+from tests.tasks.helpers import assert_fitted_alike, assert_resumed_alike, config_of, run, summary_of
 
 SMALL = {
     "hidden_size": 4,
@@ -169,10 +170,7 @@ class TestData:
         shutil.copy(folder / "L_TRAIN.ts", tmp_path)
         task, other = (Speech(make_config(path)) for path in (folder, tmp_path))
         params = open_run(finished, find).params
-        assert other.vocabulary == task.vocabulary
-        for step in range(5):
-            jax.tree.map(np.testing.assert_array_equal, other.batch(step), task.batch(step))
-        assert other.evaluate(params, "validation") == task.evaluate(params, "validation")
+        assert_fitted_alike(task, other, params)
         assert task.evaluate(params, "test")["accuracy"] > 0.9
         assert other.evaluate(params, "test")["accuracy"] < 0.6
         assert max(scores["accuracy"] for scores in other.others.values()) < 0.6
@@ -213,7 +211,7 @@ class TestModel:
             options = listener.Model(**(SMALL | {"pooling": "last", "bidirectional": both}))
             model = listener.Listener(3, options)
 
-            @jax.jit
+            @quick_jit
             def slopes(xs: jax.Array, model: listener.Listener = model) -> tuple[jax.Array, jax.Array]:
                 params = model.init(jax.random.key(0), xs, lengths)
 
@@ -230,7 +228,7 @@ class TestModel:
     def test_filler_costs_nothing_and_labels_may_be_smooth(self, folder: Path, params: Any) -> None:
         model = SMALL | {"dropout": 0.0, "label_smoothing": 0.3}
         task = Speech(make_config(folder, model=model))
-        batch, loss, key = task.batch(0), jax.jit(task.loss), jax.random.key(0)
+        batch, loss, key = task.batch(0), quick_jit(task.loss), jax.random.key(0)
         value, _ = loss(params, (), batch, key)
         padded = np.pad(batch["frames"], ((0, 0), (0, 2), (0, 0)), constant_values=1e6)
         filled = {name: np.pad(batch[name], (0, 2)) for name in ("lengths", "labels", "real")}
@@ -244,13 +242,13 @@ class TestModel:
     )
     def test_disturbances_follow_the_key(self, folder: Path, params: Any, model: Any) -> None:
         task = Speech(make_config(folder, model=SMALL | {"dropout": 0.0} | model))
-        loss = jax.jit(task.loss)
+        loss = quick_jit(task.loss)
         losses = [loss(params, (), task.batch(0), jax.random.key(k))[0] for k in (1, 1, 2)]
         assert losses[0] == losses[1] != losses[2]
 
     def test_what_is_added_to_a_whole_channel_is_gone_where_it_is_centred(self, folder: Path) -> None:
         task = Speech(make_config(folder, model=SMALL | {"centre": True}))
-        params, (first, *_) = task.init(jax.random.key(0)), task.train
+        params, (first, *_) = jax.jit(task.init)(jax.random.key(0)), task.train
         same, other = (task.read(params, [each]).odds for each in (first, first + np.float32([3, -2])))
         np.testing.assert_allclose(same, other, rtol=1e-4)
         plain = Speech(make_config(folder, model=SMALL))
@@ -282,7 +280,7 @@ class TestModel:
 
     def test_noise_and_gaps_are_as_large_as_they_should_be(self) -> None:
         frames, lengths = jnp.ones((42, 500, 3)), jnp.full(500, 30)
-        disturb = jax.jit(listener.disturb, static_argnames=("noise", "mask"))
+        disturb = quick_jit(listener.disturb, static_argnames=("noise", "mask"))
         noisy = disturb(jax.random.key(0), frames, lengths, noise=0.5, mask=0.0)
         assert float(noisy.mean()) == pytest.approx(1, abs=0.01)
         assert float(noisy.std()) == pytest.approx(0.5, abs=0.01)
@@ -299,7 +297,7 @@ class TestModel:
 
 class TestRun:
     def test_it_learns_and_leaves_what_people_look_at(self, finished: Path) -> None:
-        summary = json.loads((finished / "summary.json").read_text())
+        summary = summary_of(finished)
         assert summary["higher_is_better"]
         assert summary["test"] > 0.9
         assert {"test_macro_f1", "baseline_raw_accuracy", "baseline_logistic_macro_f1"} <= {*summary["also"]}
@@ -313,19 +311,10 @@ class TestRun:
         assert f"1-NN DTW, channels scaled                    {summary['baseline']:.4f}" in report
 
     def test_a_resumed_run_ends_in_the_same_bits(self, finished: Path, folder: Path, tmp_path: Path) -> None:
-        path = tmp_path / "resumed"
-        shutil.copytree(finished, path)
-        last = path / "checkpoints" / "00000060.safetensors"
-        whole = last.read_bytes()
-        for file in (path / "summary.json", last, last.with_suffix(".json")):
-            file.unlink()
-        summary = run(Speech, path, make_config(folder))
-        assert last.read_bytes() == whole
-        before = json.loads((finished / "summary.json").read_text())
-        assert (summary["test"], summary["also"]) == (before["test"], before["also"])
+        assert_resumed_alike(Speech, finished, tmp_path / "resumed", make_config(folder))
 
     def test_a_run_is_opened_with_the_same_scores(self, finished: Path) -> None:
-        summary = json.loads((finished / "summary.json").read_text())
+        summary = summary_of(finished)
         assert open_run(finished, find).evaluate()["test"]["accuracy"] == summary["test"]
 
     def test_a_case_of_the_test_is_named(self, finished: Path) -> None:

@@ -6,6 +6,7 @@ import json
 import math
 import shutil
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -26,7 +27,8 @@ from jaxgru.training.config import Config
 from jaxgru.training.configfile import locate, read
 from jaxgru.training.errors import UserError
 from jaxgru.training.saved import open_run
-from tests.tasks.helpers import config_of, run
+from tests.cases import quick_jit
+from tests.tasks.helpers import assert_fitted_alike, assert_resumed_alike, config_of, run, summary_of
 
 DICTIONARY = {"a": "ein", "big": "groß", "cat": "Katze", "dog": "Hund", "eats": "frisst", "fish": "Fisch"}
 SMALL = {"embedding_size": 16, "hidden_size": 16, "attention_size": 8, "dropout": 0.0, "word_dropout": 0.0}
@@ -145,10 +147,7 @@ class TestData:
         (tmp_path / "test.de").write_text("\n".join(shuffled) + "\n", encoding="utf-8")
         task, other = (Translate(make_config(path)) for path in (folder, tmp_path))
         params = open_run(finished, find).params
-        assert other.vocabulary == task.vocabulary
-        for step in range(3):
-            jax.tree.map(np.testing.assert_array_equal, other.batch(step), task.batch(step))
-        assert other.evaluate(params, "validation") == task.evaluate(params, "validation")
+        assert_fitted_alike(task, other, params)
         before, after = task.evaluate(params, "test"), other.evaluate(params, "test")
         assert after["perplexity"] > 2 * before["perplexity"]
         assert after["bleu"] < before["bleu"] / 2
@@ -194,14 +193,14 @@ class TestModel:
         twin = Translate(make_config(folder, model={"attention": False}))
         shapes = [jax.eval_shape(of.init, jax.random.key(0)) for of in (task, twin)]
         assert shapes[0] == shapes[1]
-        params = task.init(jax.random.key(1))
         source, lengths = np.array([[0], [1], [2]]), np.array([3])
-        memory = twin.model.apply(params, source, lengths, method="encode").decoder.memory
+        encode = partial(twin.model.apply, method="encode")
+        memory = jax.eval_shape(encode, shapes[0], source, lengths).decoder.memory
         assert memory.values.shape == (1, 1, 2 * SMALL["hidden_size"])
 
     def test_the_loss_is_the_mean_over_real_words(self, task: Translate, params: Any) -> None:
         batch = task.batch(0)
-        value, _ = jax.jit(task.loss)(params, (), batch, jax.random.key(0))
+        value, _ = quick_jit(task.loss)(params, (), batch, jax.random.key(0))
         scores = score(task.model, params, *batch.values())
         assert float(value) == pytest.approx(float(scores.nats.sum() / scores.words.sum()), rel=1e-5)
 
@@ -210,18 +209,18 @@ class TestModel:
     ) -> None:
         smooth = Translate(make_config(folder, model={"label_smoothing": 0.3}))
         batch, key = task.batch(0), jax.random.key(0)
-        logits, _ = task.model.apply(params, **batch)
+        logits, _ = quick_jit(task.model.apply)(params, **batch)
         logs = jax.nn.log_softmax(logits)
         real = np.arange(len(batch["targets"]))[:, None] < batch["target_lengths"]
-        plain, _ = jax.jit(task.loss)(params, (), batch, key)
+        plain, _ = quick_jit(task.loss)(params, (), batch, key)
         even = -(logs.mean(-1) * real).sum() / real.sum()
-        value, _ = jax.jit(smooth.loss)(params, (), batch, key)
+        value, _ = quick_jit(smooth.loss)(params, (), batch, key)
         assert float(value) == pytest.approx(0.7 * float(plain) + 0.3 * float(even), rel=1e-5)
 
     def test_dropout_follows_the_key(self, folder: Path, params: Any) -> None:
         for model in ({"dropout": 0.5}, {"word_dropout": 0.5}):
             task = Translate(make_config(folder, model=model))
-            loss = jax.jit(task.loss)
+            loss = quick_jit(task.loss)
             losses = [loss(params, (), task.batch(0), jax.random.key(k))[0] for k in (1, 1, 2)]
             assert losses[0] == losses[1] != losses[2]
 
@@ -273,7 +272,7 @@ class TestSearch:
 
 class TestRun:
     def test_it_learns_and_leaves_what_people_look_at(self, finished: Path) -> None:
-        summary = json.loads((finished / "summary.json").read_text())
+        summary = summary_of(finished)
         assert not summary["higher_is_better"]
         assert summary["test"] < 1.5 < summary["baseline"]
         assert summary["also"]["test_bleu"] > 80 > summary["also"]["baseline_bleu"]
@@ -283,19 +282,10 @@ class TestRun:
         assert report.count("\nmodel    ") == report.count("text     ") > 3
 
     def test_a_resumed_run_ends_in_the_same_bits(self, finished: Path, folder: Path, tmp_path: Path) -> None:
-        path = tmp_path / "resumed"
-        shutil.copytree(finished, path)
-        last = path / "checkpoints" / "00000150.safetensors"
-        whole = last.read_bytes()
-        for file in (path / "summary.json", last, last.with_suffix(".json")):
-            file.unlink()
-        summary = run(Translate, path, make_config(folder))
-        assert last.read_bytes() == whole
-        before = json.loads((finished / "summary.json").read_text())
-        assert (summary["test"], summary["also"]) == (before["test"], before["also"])
+        assert_resumed_alike(Translate, finished, tmp_path / "resumed", make_config(folder))
 
     def test_a_run_is_opened_with_the_same_scores(self, finished: Path) -> None:
-        summary = json.loads((finished / "summary.json").read_text())
+        summary = summary_of(finished)
         scores = open_run(finished, find).evaluate()
         assert scores["test"] == {"perplexity": summary["test"], "bleu": summary["also"]["test_bleu"]}
 

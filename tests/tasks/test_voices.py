@@ -9,6 +9,7 @@ import pytest
 
 from jaxgru.tasks.composition.markov import Markov, per_step
 from jaxgru.tasks.composition.voices import MOST, draw_free, draw_voices, ranges_of
+from tests.cases import quick_jit
 from tests.data.scores import chorale
 
 RANGES = [[2, 5], [1, 4], [0, 3]]
@@ -25,7 +26,9 @@ def test_voices_are_drawn_as_their_odds_say(temperature: float) -> None:
             odds[keys] = np.exp(sum(logits[key] for key in keys) / temperature)
     total = sum(odds.values())
     count = 20_000
-    draw = jax.jit(jax.vmap(lambda key: draw_voices(jnp.array(logits), jnp.array(RANGES), temperature, key)))
+    draw = quick_jit(
+        jax.vmap(lambda key: draw_voices(jnp.array(logits), jnp.array(RANGES), temperature, key))
+    )
     drawn = [tuple(keys) for keys in np.asarray(draw(jax.random.split(jax.random.key(0), count))).tolist()]
     assert {*drawn} == {*odds}
     for keys, of in odds.items():

@@ -25,6 +25,7 @@ from jaxgru.training.config import Config
 from jaxgru.training.configfile import locate, read
 from jaxgru.training.errors import UserError
 from jaxgru.training.saved import open_run
+from tests.cases import quick_jit
 from tests.tasks.helpers import config_of
 
 STILL = {"word_dropout": 0.0, "input_dropout": 0.0, "output_dropout": 0.0, "drop_connect": 0.0}
@@ -182,7 +183,7 @@ class TestScore:
     def test_it_is_that_of_one_long_scan(self, task: Words, params: Any, split: Any) -> None:
         part = getattr(task.text.split, split)
         inputs = task.ids[part.start - 1 : part.stop - 1, None]
-        _, logits = jax.jit(task.model.apply)(params, inputs)
+        _, logits = quick_jit(task.model.apply)(params, inputs)
         p = jax.nn.softmax(np.asarray(logits, np.float64))[
             np.arange(len(part)), 0, task.ids[part.start : part.stop]
         ]
@@ -226,13 +227,13 @@ class TestScore:
 
 class TestModel:
     def test_state_carried_between_windows_makes_one_long_stream(self, task: Words, params: Any) -> None:
-        loss, carry, losses = jax.jit(task.loss), task.initial_carry(), []
+        loss, carry, losses = quick_jit(task.loss), task.initial_carry(), []
         for step in range(3):
             value, carry = loss(params, carry, task.batch(step), jax.random.key(step))
             losses.append(value)
         batches = [task.batch(step) for step in range(3)]
         inputs, targets = (np.concatenate([b[name] for b in batches]) for name in ("inputs", "targets"))
-        end, logits = jax.jit(task.model.apply)(params, inputs)
+        end, logits = quick_jit(task.model.apply)(params, inputs)
         whole = optax.softmax_cross_entropy_with_integer_labels(logits, targets).mean()
         assert np.mean(losses) == pytest.approx(float(whole), rel=1e-5)
         jax.tree.map(lambda a, b: np.testing.assert_allclose(a, b, rtol=1e-4, atol=1e-5), carry, end)
@@ -247,7 +248,7 @@ class TestModel:
     ) -> None:
         model = WordModel(len(task.numbers), Model(**{**SMALL, rate: 0.5}))
         ids = task.batch(0)["inputs"]
-        draw = jax.jit(lambda key: model.apply(params, ids, deterministic=False, rngs={"dropout": key})[1])
+        draw = quick_jit(lambda key: model.apply(params, ids, deterministic=False, rngs={"dropout": key})[1])
         first, same, other = (np.asarray(draw(jax.random.key(k))) for k in (1, 1, 2))
         np.testing.assert_array_equal(first, same)
         assert (first != other).any()
