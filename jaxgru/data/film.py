@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import importlib.util
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, BinaryIO
 
 import numpy as np
 import numpy.typing as npt
@@ -25,6 +25,8 @@ MAX_BYTES = 1 << 30
 FORMATS = "mov,mp4,m4a,3gp,3g2,mj2,matroska,webm,avi"
 OPENING = {"format_whitelist": FORMATS, "protocol_whitelist": "none"}
 DECODING = {"err_detect": "explode", "max_pixels": str(LARGEST)}  # otherwise damage is painted over
+
+EBML, SEGMENT = bytes.fromhex("1a45dfa3"), bytes.fromhex("18538067")  # the parts of a Matroska file
 
 Greys = npt.NDArray[np.float32]
 
@@ -55,13 +57,15 @@ def read(path: Path) -> Iterator[Greys]:
 
     with opened(path) as file:
         size = file.seek(0, 2)
-        file.seek(0)
         if not size:
             raise DataError(f"{path}: the file is empty")
         if size > MAX_BYTES:
             raise DataError(f"{path}: larger than {MAX_BYTES >> 20} MiB")
+        if lacks := matroska_lacks(file, size):
+            raise DataError(f"{path}: cut short: {lacks} bytes are missing at its end")
+        file.seek(0)
         try:
-            with av.open(file, "r", options=OPENING) as container:
+            with av.open(file, "r", options=OPENING, metadata_errors="ignore") as container:
                 yield from decoded(container)
         except DataError as error:
             raise DataError(f"{path}: {error}") from None
@@ -69,6 +73,29 @@ def read(path: Path) -> Iterator[Greys]:
         except (av.FFmpegError, OverflowError, ValueError, MemoryError) as error:
             what = getattr(error, "strerror", None) or str(error) or type(error).__name__
             raise DataError(f"{path}: not a video that can be read, or a damaged one: {what[:80]}") from None
+
+
+def matroska_lacks(file: BinaryIO, size: int) -> int:
+    """How many bytes a Matroska or WebM file says it has and has not; 0 for other files, and where it does not say.
+
+    Such a file does not tell how many frames it has, and libav takes one that is cut short for a whole one.
+    """
+    place, found = 0, 0
+    for name in (EBML, SEGMENT):
+        file.seek(place)
+        head = file.read(len(name) + 8)
+        if not head.startswith(name) or len(head) <= len(name):
+            return 0
+        # The first bit that is set says how many bytes the length has; all others set say that it is not known.
+        width = 9 - head[len(name)].bit_length()
+        if not 0 < width <= len(head) - len(name):
+            return 0
+        bits = 7 * width
+        found = int.from_bytes(head[len(name) : len(name) + width], "big") & ((1 << bits) - 1)
+        if found == (1 << bits) - 1:
+            return 0
+        place += len(name) + width + (found if name == EBML else 0)
+    return max(place + found - size, 0)
 
 
 def decoded(container: InputContainer) -> Iterator[Greys]:
