@@ -18,7 +18,7 @@ from jaxgru.data import DataError, clips
 from jaxgru.tasks import find
 from jaxgru.tasks.prediction import drawing, outlook, quality, writing
 from jaxgru.tasks.prediction.outlook import Outlook, Windows
-from jaxgru.tasks.prediction.predictor import Predictor, Scale, foretell
+from jaxgru.tasks.prediction.predictor import Predictor, Scale, apply, foretell
 from jaxgru.tasks.video import Data, Model, Sample, Video
 from jaxgru.training.config import Config
 from jaxgru.training.configfile import locate, read
@@ -27,6 +27,7 @@ from jaxgru.training.saved import open_run
 from tests.data.moving import encode, make_frames, save_all
 from tests.tasks.helpers import config_of, run
 
+FORETELL = jax.jit(foretell, static_argnums=(0, 3))
 COUNT, CONTEXT, HORIZON = 60, 3, 2
 SMALL = {"hidden_size": 4, "layers": 1}
 
@@ -178,18 +179,18 @@ class TestModel:
         frames = task.windows("test", 1).seen
         other = frames.copy()
         other[:, 2] = 1 - other[:, 2]
-        said, changed = (foretell(task.model, params, jnp.asarray(each), 2) for each in (frames, other))
+        said, changed = (FORETELL(task.model, params, jnp.asarray(each), 2) for each in (frames, other))
         np.testing.assert_array_equal(said[:, :2], changed[:, :2])
         assert (jnp.abs(said[:, 2:] - changed[:, 2:]).max((2, 3)) > 1e-3).all()
 
     def test_the_closed_loop_reads_what_was_said(self, task: Video, params: Any) -> None:
         """As if the predictions had come as frames."""
         frames = jnp.asarray(task.windows("test", 1).seen)
-        said = foretell(task.model, params, frames, 4)
+        said = FORETELL(task.model, params, frames, 4)
         whole = jnp.concatenate([frames, said[:, CONTEXT - 1 :]], 1)
-        for known in range(CONTEXT, CONTEXT + 3):
+        for known in (CONTEXT, CONTEXT + 2):
             np.testing.assert_allclose(
-                foretell(task.model, params, whole[:, :known], 1)[:, -1], said[:, known - 1], atol=1e-5
+                FORETELL(task.model, params, whole[:, :known], 1)[:, -1], said[:, known - 1], atol=1e-5
             )
 
     def test_the_motion_of_the_last_two_frames_is_read(self, task: Video, params: Any) -> None:
@@ -198,16 +199,13 @@ class TestModel:
         other[:, 1] += 0.1
         assert np.abs(task.predict(params, frames, 1) - task.predict(params, other, 1)).max() > 1e-3
 
-    @pytest.mark.parametrize("layers", [1, 2])
-    @pytest.mark.parametrize("patch", [1, 2])
-    def test_the_loss_is_that_of_what_is_predicted(self, path: Path, layers: int, patch: int) -> None:
-        options = {"layers": layers, "patch": patch, "closed": 2}
-        task = Video(make_config(path, model=options))
+    def test_the_loss_is_that_of_what_is_predicted(self, path: Path) -> None:
+        task = Video(make_config(path, model={"layers": 2, "patch": 1, "closed": 2}))
         params = jax.tree.map(lambda leaf: leaf + 0.02, jax.jit(task.init)(jax.random.key(0)))
         batch = task.batch(0)
-        said = np.asarray(foretell(task.model, params, batch[:, :CONTEXT], 2))
+        said = np.asarray(FORETELL(task.model, params, batch[:, :CONTEXT], 2))
         expected = np.square(said[:, 1:] - batch[:, 2:]).mean() / task.fitted.change**2
-        loss, carry = task.loss(params, (), batch, jax.random.key(0))
+        loss, carry = jax.jit(task.loss)(params, (), batch, jax.random.key(0))
         assert float(loss) == pytest.approx(expected, rel=1e-5)
         assert carry == ()
 
@@ -229,9 +227,10 @@ class TestModel:
         """Frames that are twice as bright and twice as far apart are predicted twice as bright."""
         frames = jnp.asarray(np.random.default_rng(0).random((1, 3, 8, 8), np.float32))
         plain, double = (Predictor(Model(**SMALL), Scale(k * 0.5, k * 0.2, k * 0.1)) for k in (1, 2))
-        params = jax.tree.map(lambda leaf: leaf + 0.1, plain.init(jax.random.key(0), frames))
+        params = jax.tree.map(lambda leaf: leaf + 0.1, jax.jit(plain.init)(jax.random.key(0), frames))
+        read = jax.jit(apply, static_argnums=0)
         np.testing.assert_allclose(
-            foretell(double, params, 2 * frames, 3), 2 * foretell(plain, params, frames, 3), rtol=1e-4
+            read(double, params, 2 * frames)[0], 2 * read(plain, params, frames)[0], rtol=1e-4
         )
 
 
@@ -256,14 +255,8 @@ class TestQuality:
 
     def test_ssim_is_the_mean_over_places_of_each_picture(self) -> None:
         x, y = np.random.default_rng(1).random((2, 2, 13, 12))
-        places = [
-            [
-                quality.ssim(x[n, i : i + 11, j : j + 11], y[n, i : i + 11, j : j + 11])
-                for i in range(3)
-                for j in range(2)
-            ]
-            for n in range(2)
-        ]
+        windows = [(slice(i, i + 11), slice(j, j + 11)) for i in range(3) for j in range(2)]
+        places = [[quality.ssim(x[n][at], y[n][at]) for at in windows] for n in range(2)]
         np.testing.assert_allclose(quality.ssim(x, y), np.mean(places, 1), rtol=1e-9)
 
     def test_equal_pictures(self) -> None:
@@ -298,7 +291,7 @@ class TestRuns:
     def test_it_learns_to_beat_the_copy(self, finished: Path) -> None:
         summary = json.loads((finished / "summary.json").read_text())
         assert summary["test"] < 0.8 * summary["baseline"]
-        assert summary["also"]["test"]["relative"] == pytest.approx(summary["test"] / summary["baseline"])
+        assert summary["also"]["test_relative"] == pytest.approx(summary["test"] / summary["baseline"])
 
     def test_a_run_leaves_what_one_looks_at(self, finished: Path) -> None:
         for name in ("frames.png", "horizon.png", "errors.png"):
@@ -356,7 +349,8 @@ class TestSamples:
             assert capsys.readouterr().out == (
                 f"{folder}: 2 predicted frames after 3, 001.png to 002.png\n"
                 f"{folder}/strip.png: all of them, below what came\n"
-                f"{folder}/film.gif: what was read and what is predicted, marked by white above it, on its left what came\n"
+                f"{folder}/film.gif: what was read and what is predicted, marked by white above it, on its left "
+                "what came\n"
             )
         task = open_run(finished, find)
         seen, truth = task.task.middle(2)
@@ -452,18 +446,24 @@ class TestRefusals:
     @pytest.mark.parametrize(
         ("tables", "fault"),
         [
-            ({"data": {"context": 6}}, "no scene of the part for validation has the 7 frames of data.context and one to "
-             "predict; the longest has 6"),
-            ({"data": {"horizon": 10}}, "no scene of the part for test has the 13 frames of data.context and "
-             "data.horizon; the longest has 12"),
-            ({"model": {"closed": 40}}, "no scene of the part for train has the 43 frames of data.context and "
-             "model.closed; the longest has 42"),
+            (
+                {"data": {"context": 6}},
+                "validation has the 7 frames of data.context and one to predict; the longest has 6",
+            ),
+            (
+                {"data": {"horizon": 10}},
+                "test has the 13 frames of data.context and data.horizon; the longest has 12",
+            ),
+            (
+                {"model": {"closed": 40}},
+                "train has the 43 frames of data.context and model.closed; the longest has 42",
+            ),
         ],
-    )  # fmt: skip
+    )
     def test_what_is_too_short(self, path: Path, tables: dict[str, Any], fault: str) -> None:
         with pytest.raises(UserError) as caught:
             Video(make_config(path, **tables))
-        assert str(caught.value) == f"{path}: {fault}"
+        assert str(caught.value) == f"{path}: no scene of the part for {fault}"
 
     @pytest.mark.parametrize(
         ("tables", "fault"),
@@ -525,7 +525,7 @@ class TestRefusals:
     @pytest.mark.parametrize(
         ("damage", "fault"),
         [
-            (lambda v: None, "vocabulary should be what a run of video leaves"),
+            (lambda v: [], "vocabulary should be what a run of video leaves"),
             (lambda v: {**v, "depth": 3}, "vocabulary should be what a run of video leaves"),
             (lambda v: {**v, "height": 24.0}, "vocabulary should have height of type int"),
             (lambda v: {**v, "mean": math.nan}, "vocabulary should have mean of type float"),
