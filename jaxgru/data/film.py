@@ -62,7 +62,7 @@ def read(path: Path) -> Iterator[Greys]:
         if size > MAX_BYTES:
             raise DataError(f"{path}: larger than {MAX_BYTES >> 20} MiB")
         if lacks := matroska_lacks(file, size):
-            raise DataError(f"{path}: cut short: {lacks} bytes are missing at its end")
+            raise DataError(f"{path}: cut short: {size} of its {size + lacks} bytes are there")
         file.seek(0)
         try:
             with av.open(file, "r", options=OPENING, metadata_errors="ignore") as container:
