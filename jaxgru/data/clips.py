@@ -22,7 +22,7 @@ from jaxgru.data.text import Split, split
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
 
-PIXELS = 1 << 27  # of all frames together, each of which has 4 bytes
+PIXELS = 1 << 26  # of all frames together, each of which has 4 bytes
 FILES = 100_000  # of a folder
 DIGITS = re.compile(r"([0-9]{1,18})")
 

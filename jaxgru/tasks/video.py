@@ -26,6 +26,7 @@ from jaxgru.training.errors import UserError
 from jaxgru.training.task import PyTree, Split, Task
 
 METRIC = "mse"
+FILM, TALL = 100, 192  # frames of the film of a run, at most, and how high it is made, in pixels
 ROWS = 16  # windows that are read at once to score
 
 Floats = npt.NDArray[np.float32]
@@ -254,8 +255,9 @@ class Video(Task):
         drawing.draw_frames(paths[1], near)
         drawing.draw_horizon(paths[2], far)
         drawing.draw_errors(paths[3], far)
-        films = [near.windows.truth[:, 0], near.said[:, 0]]
-        writing.write_film(paths[4], films, [0, 1], enlarge=4, rate=5.0)
+        films = [frames[:FILM, 0] for frames in (near.windows.truth, near.said)]
+        enlarge = max(1, min(4, TALL // self.fitted.height))
+        writing.write_film(paths[4], films, [0, 1], enlarge=enlarge, rate=5.0)
         return paths
 
 

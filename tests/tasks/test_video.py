@@ -15,7 +15,7 @@ from PIL import Image
 
 from jaxgru.cli import main
 from jaxgru.data import DataError, clips
-from jaxgru.tasks import find
+from jaxgru.tasks import find, video
 from jaxgru.tasks.prediction import drawing, outlook, quality, writing
 from jaxgru.tasks.prediction.outlook import Outlook, Windows
 from jaxgru.tasks.prediction.predictor import Predictor, Scale, apply, foretell
@@ -436,6 +436,14 @@ class TestPictures:
         assert drawing.gain_of(np.full(9, 0.6)) == 1
         assert drawing.gain_of(np.full(9, 0.1)) == 10
 
+    def test_the_film_of_a_run_has_bounds(
+        self, task: Video, params: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.setattr(video, "FILM", 3)
+        monkeypatch.setattr(video, "TALL", 50)
+        with Image.open(task.finish(params, tmp_path, jax.random.key(0))[-1]) as film:
+            assert (film.n_frames, film.size) == (3, (66 * 2, 26 * 2))
+
     def test_pixels_become_squares(self) -> None:
         frame = np.array([[0.0, 1.2], [-1, 0.5]])
         expected = [[0, 0, 255, 255], [0, 0, 255, 255], [0, 0, 128, 128], [0, 0, 128, 128]]
@@ -499,6 +507,13 @@ class TestRefusals:
         with pytest.raises(UserError) as caught:
             Video(make_config(path))
         assert str(caught.value) == f"{path}: nothing moves in the part for {part}"
+
+    def test_where_what_moves_is_never_scored(self, frames: np.ndarray, tmp_path: Path) -> None:
+        """In the frames of the test part that are read before the first prediction."""
+        still = frames.copy()
+        still[48 + CONTEXT :] = still[48 + CONTEXT - 1]
+        with pytest.raises(UserError, match=r": nothing moves in the part for test$"):
+            Video(make_config(encode(tmp_path / "a.mkv", still, "ffv1", "gray")))
 
     def test_a_wrong_file_gets_one_line_and_status_2(
         self, tmp_path: Path, capsys: pytest.CaptureFixture[str]

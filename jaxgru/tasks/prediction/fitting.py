@@ -75,23 +75,24 @@ def fit(data: Any, model: Any, footage: Footage) -> Fitted:
             longest = max(map(len, scenes), default=0)
             has = f"no scene of the part for {part} has the {length} frames of {what}"
             raise UserError(f"{footage.source}: {has}; the longest has {longest}")
-        if not moved(footage, part, length):
+        at = np.unique(starts[:, None] + np.arange(data.context, length))
+        if (footage.frames[at] == footage.frames[at - 1]).all():
             raise UserError(f"{footage.source}: nothing moves in the part for {part}")
     frames = np.concatenate([footage.frames[scene.start : scene.stop] for scene in footage.parts["train"]])
-    change = math.sqrt(moved(footage, "train", need["train"][1]))
-    return Fitted(
-        height, width, float(frames.mean(dtype=np.float64)), float(frames.std(dtype=np.float64)), change
+    mean, deviation = (
+        float(value) for value in (frames.mean(dtype=np.float64), frames.std(dtype=np.float64))
     )
+    return Fitted(height, width, mean, deviation, change(footage, need["train"][1]))
 
 
-def moved(footage: Footage, part: str, length: int) -> float:
-    """The mean squared change from a frame to the next, in the scenes of a part that have so many frames."""
+def change(footage: Footage, length: int) -> float:
+    """By how much a pixel to train on differs from the frame before, in the scenes that have so many frames."""
     found = [
         np.square(np.diff(footage.frames[scene.start : scene.stop], axis=0), dtype=np.float64).mean((1, 2))
-        for scene in footage.parts[part]
+        for scene in footage.parts["train"]
         if len(scene) >= length
     ]
-    return float(np.concatenate(found).mean())
+    return math.sqrt(np.concatenate(found).mean())
 
 
 def check_sides(data: Any, patch: int, height: int, width: int) -> None:

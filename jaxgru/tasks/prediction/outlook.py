@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import NamedTuple
 
 import numpy as np
@@ -67,7 +68,7 @@ def table(found: Outlook) -> list[str]:
     said, (truth, copies) = found.said, (found.windows.truth, found.windows.copies)
     pairs = zip(by_step(said, truth), by_step(copies, truth), strict=True)
     return [heading] + [
-        f"{step:>4}{1e4 * ours.mse:>9.3f}{1e4 * copy.mse:>9.3f}{ours.mse / copy.mse:>8.3f}"
+        f"{step:>4}{1e4 * ours.mse:>9.3f}{1e4 * copy.mse:>9.3f}{ours.mse / copy.mse if copy.mse else math.inf:>8.3f}"
         f"{ours.psnr:>8.2f}{copy.psnr:>8.2f}{ours.ssim:>8.4f}{copy.ssim:>8.4f}"
         for step, (ours, copy) in enumerate(pairs, 1)
     ]

@@ -27,7 +27,10 @@ class Model:
         2, "pixels of each side of a patch, which is one place of the grid", at_least=1, at_most=16
     )
     closed: int = option(
-        1, "steps that training goes on with its own predictions; 1: it reads none", at_least=1, at_most=1000
+        1,
+        "frames that training predicts in a closed loop; 1: each from those that came",
+        at_least=1,
+        at_most=1000,
     )
 
 
