@@ -76,7 +76,9 @@ class Sample:
     rate: float = option(5.0, "frames in a second of the film", at_least=0.1, at_most=50)
 
     def __post_init__(self) -> None:
-        """Keep the input whole, for a run is opened from anywhere."""
+        """Keep the input whole, for a run is opened from anywhere; refuse a name that no folder can have."""
+        if "\0" in self.folder:
+            raise ValueError(f"folder is {self.folder!r}; a folder's name cannot hold NUL")
         if self.input:
             object.__setattr__(self, "input", str(Path(self.input).absolute()))
 

@@ -556,6 +556,11 @@ class TestRefusals:
             Video.restore(task.config, damage(task.vocabulary))
 
 
+def test_a_folder_that_cannot_be() -> None:
+    with pytest.raises(ValueError, match=r"^folder is 'a\\x00'; a folder's name cannot hold NUL$"):
+        Sample(folder="a\0")
+
+
 def test_an_input_is_found_from_anywhere() -> None:
     assert Sample(input="a.mp4").input == str(Path("a.mp4").absolute())
 

@@ -34,8 +34,8 @@ def draw_frames(path: Path, found: Outlook) -> None:
         "read last": copies,
         "what came": truth,
         "predicted": said,
-        f"predicted − came\n× {gain:g}": gain * (said - truth),
-        f"read last − came\n× {gain:g}": gain * (copies - truth),
+        f"predicted\n− came\n× {gain:g}": gain * (said - truth),
+        f"read last\n− came\n× {gain:g}": gain * (copies - truth),
     }
     draw_rows(path, rows, [f"test frame {i + 1}" for i in shown])
 
@@ -50,8 +50,8 @@ def draw_horizon(path: Path, found: Outlook) -> None:
     rows = {
         "what came": truth,
         "predicted": said,
-        f"predicted − came\n× {gain:g}": gain * (said - truth),
-        f"read last − came\n× {gain:g}": gain * (copies - truth),
+        f"predicted\n− came\n× {gain:g}": gain * (said - truth),
+        f"read last\n− came\n× {gain:g}": gain * (copies - truth),
     }
     draw_rows(path, rows, [f"step {i + 1}" for i in shown])
 
