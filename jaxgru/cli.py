@@ -70,6 +70,7 @@ Generates with the best checkpoint of a run.
               forecast             a table with the run's columns, to go on from its end
               music                a MIDI file or a score to go on with
               speech               a .wav or .ts file, or the number of an utterance of the test split
+              video                a video or a folder of frames, to go on with from its end
               adding, copy         numbers with two marks; ten digits
   key=value   a setting of the table [sample] of the run's config.toml, or the seed
 

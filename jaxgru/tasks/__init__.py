@@ -21,6 +21,7 @@ TASKS = {
     "music": "jaxgru.tasks.music:Compose",
     "speech": "jaxgru.tasks.speech:Speech",
     "translate": "jaxgru.tasks.translate:Translate",
+    "video": "jaxgru.tasks.video:Video",
     "words": "jaxgru.tasks.words:Words",
 }
 

@@ -19,10 +19,11 @@ from jaxgru.data.padding import pieces
 from jaxgru.data.rolls import KEYS, Roll
 from jaxgru.tasks.composition import pianoroll
 from jaxgru.tasks.composition.markov import Markov, per_step
-from jaxgru.tasks.composition.playing import Played, play, unused
+from jaxgru.tasks.composition.playing import Played, play
 from jaxgru.tasks.composition.rollmodel import Model, RollModel, nats, noisy, scored
 from jaxgru.tasks.composition.voices import MOST, Ranges, ranges_of
 from jaxgru.tasks.options import buckets, check_shares, keep_path
+from jaxgru.tasks.pictures import unused
 from jaxgru.training.config import Config, option
 from jaxgru.training.errors import UserError, warn
 from jaxgru.training.task import PyTree, Split, Task

@@ -65,3 +65,12 @@ def save(figure: Figure, path: Path) -> None:
         warnings.filterwarnings("ignore", "Glyph .* missing from font")
         figure.savefig(picture, format="png", dpi=120)
     write_whole(path, picture.getvalue())
+
+
+def unused(path: Path) -> Path:
+    """The path, with a number behind its name where a file or a picture of that name is there."""
+    number, name = 1, path
+    while name.exists() or name.with_suffix(".png").exists():
+        number += 1
+        name = path.with_stem(f"{path.stem}-{number}")
+    return name

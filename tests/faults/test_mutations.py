@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 import scipy.io
 
-from jaxgru.data import DataError, midi, series, sound, tsfiles
+from jaxgru.data import DataError, film, midi, series, sound, stills, tsfiles
 from jaxgru.data.music import matrices, read_piece
 from jaxgru.training.checkpoint import Snapshot, Store
 from jaxgru.training.config import Config, build
@@ -19,6 +19,7 @@ from jaxgru.training.metrics import Metrics
 from jaxgru.training.run import read_json
 from jaxgru.training.stopping import Best
 from jaxgru.weights import from_bytes, to_bytes
+from tests.data.moving import encode, make_frames, save_all
 from tests.data.scores import chorale, mxl, note, score
 from tests.data.test_matfiles import cells
 from tests.training.linear import Linear
@@ -86,17 +87,7 @@ def test_music(tmp_path, name):
             rolls = [read_piece(path, 4).roll]
         assert all(each.shape[1] == 88 and each.max() <= 1 for each in rolls)
 
-    load()
-    messages = []
-    for data in mutations(path.read_bytes(), tries=1000):
-        path.write_bytes(data)
-        messages.append(refusal(DataError, load))
-    refused = [message for message in messages if message is not None]
-    sys.stdout.write(
-        f"\n{len(refused)} of {len(messages)} damaged files like {name} refused, no other error\n"
-    )
-    assert len(refused) > len(messages) / 5
-    assert all(message.startswith(str(path)) and "\n" not in message for message in refused)
+    check_damaged(path, load)
 
 
 def test_configs(tmp_path):
@@ -155,6 +146,47 @@ def test_tables(tmp_path):
     refused = [message for message in messages if message is not None]
     report(refused, "tables")
     assert all(message.startswith(f"{path}: ") and "\n" not in message for message in refused)
+
+
+@pytest.mark.parametrize(
+    ("name", "codec"),
+    [("a.mp4", "mpeg4"), ("b.mp4", "libx264"), ("a.avi", "mpeg4"), ("a.mkv", "mpeg4"), ("a.webm", "libvpx")],
+)
+def test_videos(tmp_path, name, codec):
+    path = encode(tmp_path / name, make_frames(12), codec)
+
+    def load():
+        frames = list(film.read(path))
+        assert frames
+        assert all(np.isfinite(frame).all() and 0 <= frame.min() <= frame.max() <= 1 for frame in frames)
+
+    check_damaged(path, load)
+
+
+@pytest.mark.parametrize("ending", ["png", "jpg"])
+def test_pictures(tmp_path, ending):
+    path = save_all(tmp_path, make_frames(1), "{}." + ending) / f"1.{ending}"
+
+    def load():
+        picture = stills.read(path)
+        assert picture.ndim == 2
+        assert 0 <= picture.min() <= picture.max() <= 1
+
+    check_damaged(path, load)
+
+
+def check_damaged(path, load):
+    load()
+    messages = []
+    for data in mutations(path.read_bytes(), tries=1000):
+        path.write_bytes(data)
+        messages.append(refusal(DataError, load))
+    refused = [message for message in messages if message is not None]
+    sys.stdout.write(
+        f"\n{len(refused)} of {len(messages)} damaged files like {path.name} refused, no other error\n"
+    )
+    assert len(refused) > len(messages) / 5
+    assert all(message.startswith(str(path)) and "\n" not in message for message in refused)
 
 
 def test_what_stands_beside_the_weights(tmp_path, capsys):

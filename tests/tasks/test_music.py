@@ -19,10 +19,11 @@ from jaxgru.data.rolls import KEYS, LOWEST, Roll
 from jaxgru.tasks import find
 from jaxgru.tasks.composition import playing
 from jaxgru.tasks.composition.markov import Markov
-from jaxgru.tasks.composition.playing import play, unused
+from jaxgru.tasks.composition.playing import play
 from jaxgru.tasks.composition.rollmodel import apply
 from jaxgru.tasks.composition.voices import draw_voices
 from jaxgru.tasks.music import Compose, shifted
+from jaxgru.tasks.pictures import unused
 from jaxgru.training.config import Config
 from jaxgru.training.configfile import locate, read
 from jaxgru.training.errors import UserError

@@ -13,8 +13,6 @@ from jaxgru.tasks.composition.rollmodel import apply
 from jaxgru.tasks.composition.voices import draw_free, draw_voices
 
 if TYPE_CHECKING:
-    from pathlib import Path
-
     from jaxgru.data.rolls import Roll
     from jaxgru.tasks.composition.rollmodel import RollModel
     from jaxgru.tasks.composition.voices import Ranges
@@ -117,12 +115,3 @@ def names(voices: int) -> list[str]:
     if not voices:
         return ["piece"]
     return CHOIR if voices == len(CHOIR) else [f"voice {i + 1}" for i in range(voices)]
-
-
-def unused(path: Path) -> Path:
-    """The path, with a number behind its name where a file or a picture of that name is there."""
-    number, name = 1, path
-    while name.exists() or name.with_suffix(".png").exists():
-        number += 1
-        name = path.with_stem(f"{path.stem}-{number}")
-    return name

@@ -1,0 +1,112 @@
+"""Grey pictures, brought to one size by area."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import cached_property
+from typing import NamedTuple
+
+import numpy as np
+import numpy.typing as npt
+
+from jaxgru.data import DataError
+
+LARGEST = 1 << 25  # pixels of a picture that is read, those of 8K
+LEAST = 16  # pixels of a side that is asked for: SSIM looks at windows of 11
+
+Floats = npt.NDArray[np.float32]
+
+
+class Size(NamedTuple):
+    """How high and how wide a picture is, in pixels."""
+
+    height: int
+    width: int
+
+    def __str__(self) -> str:
+        return f"{self.width} × {self.height}"
+
+
+@dataclass(frozen=True)
+class Shrink:
+    """Makes a picture smaller: each new pixel is the mean of what it covers, parts of pixels by their share.
+
+    Args:
+      before: the size of the pictures.
+      after: the size they get, in neither direction a larger one.
+
+    Raises:
+      DataError: the pictures are smaller than they should become, or too large to be read.
+
+    Example:
+      >>> Shrink(Size(2, 3), Size(1, 2))(np.array([[0, 3, 6], [0, 3, 6]]))
+      array([[1., 5.]], dtype=float32)
+    """
+
+    before: Size
+    after: Size
+
+    def __post_init__(self) -> None:
+        """Refuses what cannot be shrunk."""
+        check_size(self.before)
+        if self.before.height < self.after.height or self.before.width < self.after.width:
+            raise DataError(f"pictures of {self.before}, and {self.after} are asked for")
+
+    @cached_property
+    def weights(self) -> tuple[Floats, Floats]:
+        """What rows and columns of the new picture take of the old ones."""
+        return shares(self.before.height, self.after.height), shares(self.before.width, self.after.width)
+
+    def __call__(self, picture: npt.NDArray[np.number]) -> Floats:
+        """The small picture."""
+        rows, columns = self.weights
+        return rows @ (picture.astype(np.float32) @ columns.T)
+
+
+def shares(before: int, after: int) -> Floats:
+    """What share of each new pixel each of the old ones is, (after, before), along one axis.
+
+    Example:
+      >>> shares(3, 2) * 3
+      array([[2., 1., 0.],
+             [0., 1., 2.]], dtype=float32)
+    """
+    ends = np.arange(1, after + 1)[:, None] * before / after
+    old = np.arange(before)
+    covered = np.clip(np.minimum(ends, old + 1) - np.maximum(ends - before / after, old), 0, None)
+    return (covered / covered.sum(1, keepdims=True)).astype(np.float32)
+
+
+def check_size(size: Size) -> None:
+    """Refuses a picture that is too large, or has no pixel."""
+    if not 0 < size.height * size.width <= LARGEST:
+        raise DataError(f"pictures of {size}; there can be {LARGEST} pixels, and one at least")
+
+
+def size_for(picture: Size, height: int, width: int, multiple: int) -> Size:
+    """The size that pictures get: as asked, a side for which 0 is asked as their shape says.
+
+    Args:
+      picture: the size they have.
+      height: what is asked for, in pixels.
+      width: likewise; not both are 0.
+      multiple: what the side for which 0 is asked is a multiple of.
+
+    Raises:
+      DataError: that side is too small.
+
+    Example:
+      >>> size_for(Size(144, 176), 48, 0, 2)
+      Size(height=48, width=58)
+    """
+
+    def fitted(side: float) -> int:
+        return round(side / multiple) * multiple
+
+    size = Size(
+        height or fitted(width * picture.height / picture.width),
+        width or fitted(height * picture.width / picture.height),
+    )
+    if min(size) < LEAST:
+        raise DataError(f"pictures of {picture} would become {size}; a side needs {LEAST} pixels")
+    return size
