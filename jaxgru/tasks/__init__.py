@@ -16,6 +16,7 @@ TASKS = {
     "chars": "jaxgru.tasks.chars:Chars",
     "classify": "jaxgru.tasks.classify:Classify",
     "copy": "jaxgru.tasks.copying:Copy",
+    "digits": "jaxgru.tasks.digits:Digits",
     "forecast": "jaxgru.tasks.forecast:Forecast",
     "music": "jaxgru.tasks.music:Compose",
     "speech": "jaxgru.tasks.speech:Speech",
