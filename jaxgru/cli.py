@@ -68,6 +68,7 @@ Generates with the best checkpoint of a run.
               classify, translate  the text to read
               forecast             a table with the run's columns, to go on from its end
               music                a MIDI file or a score to go on with
+              digits               a .png file, or the number of an image of the test split
               speech               a .wav or .ts file, or the number of an utterance of the test split
               adding, copy         numbers with two marks; ten digits
   key=value   a setting of the table [sample] of the run's config.toml, or the seed

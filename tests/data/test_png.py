@@ -82,9 +82,7 @@ def test_what_is_wrong_is_said(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) 
     path.write_bytes(png.MAGIC)
     assert refusal(path) == "a damaged PNG file: cannot identify image file"
     path.write_bytes(head(1 << 15, 1 << 15) + chunk(b"IDAT", zlib.compress(b"")) + chunk(b"IEND", b""))
-    assert refusal(path).startswith(
-        ("32768 × 32768 pixels, more than 16,777,216", "a damaged PNG file: Image size")
-    )
+    assert refusal(path) == "32768 × 32768 pixels, more than 16,777,216"
     path.write_bytes(head(5000, 4000) + chunk(b"IDAT", zlib.compress(b"")) + chunk(b"IEND", b""))
     assert refusal(path) == "5000 × 4000 pixels, more than 16,777,216"
     save(path, np.dstack([GREY, 255 - GREY]))
