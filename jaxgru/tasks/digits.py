@@ -14,7 +14,7 @@ import numpy as np
 import numpy.typing as npt
 import optax
 
-from jaxgru.data import DataError, images, png
+from jaxgru.data import DataError, images
 from jaxgru.data.channels import Scaler
 from jaxgru.data.fetching import fetch
 from jaxgru.data.labelled import short
@@ -22,14 +22,13 @@ from jaxgru.data.padding import pieces
 from jaxgru.data.vocabulary import check_words
 from jaxgru.tasks.classification import imagepictures, imagereader, pixels, verdicts
 from jaxgru.tasks.classification.imagepictures import Told
-from jaxgru.tasks.classification.imagereader import ORDERS, ImageReader, Model
-from jaxgru.tasks.options import keep_path
+from jaxgru.tasks.classification.imagereader import ImageReader, Model
+from jaxgru.tasks.classification.looking import NUMBER, TABLES, Data, look, rim
 from jaxgru.training.config import Config, option
 from jaxgru.training.errors import UserError
 from jaxgru.training.task import PyTree, Split, Task
 
 METRIC = "accuracy"
-TABLES = {"digits": "digits of 8 × 8 pixels (UCI)", "mnist-5k": "5000 digits of MNIST"}
 KEYS = {"classes", "height", "width", "highest", "bright", "scaler"}  # of a run's vocabulary
 
 if TYPE_CHECKING:
@@ -38,37 +37,10 @@ if TYPE_CHECKING:
 
 
 @dataclass(frozen=True)
-class Data:
-    """The table [data]: which images, for what, and in which order they are read."""
-
-    source: str = option("digits", "the images to fetch where no path is given", choices=tuple(TABLES))
-    path: str = option("", "a folder of idx files as MNIST has them, or a table of pixels; empty: the source")
-    order: str = option(
-        "rows", "what a step reads: a row, a pixel, or a pixel in a fixed jumbled order", choices=ORDERS
-    )
-    label: str = option(
-        "auto",
-        "a table's column of classes; auto: by its name, or else the last",
-        choices=("auto", "first", "last"),
-    )
-    width: int = option(
-        0, "pixels in a row of an image of a table; 0: images are square", at_least=0, at_most=1 << 16
-    )
-    validation: float = option(0.1, "the share of each class in training that chooses", above=0, below=1)
-    test: float = option(
-        0.2, "the share of each class of a table that is scored once at the end", above=0, below=1
-    )
-
-    def __post_init__(self) -> None:
-        """Keep the path whole, for a run is opened from anywhere."""
-        keep_path(self)
-
-
-@dataclass(frozen=True)
 class Sample:
     """The table [sample]: which image is looked at."""
 
-    input: str = option("0", "the number of an image of the test split, or a PNG file")
+    input: str = option("0", f"a .png file, or {NUMBER}")
     exchange: str = option(
         "auto",
         "whether light and dark of a file change places; auto: where its ground is not as in training",
@@ -243,30 +215,17 @@ class Digits(Task):
           UserError: it is neither, or of another size than what the model has learnt from.
         """
         if not name.isdecimal():
-            return self._look_at_file(Path(name), exchange)
+            known = self.vocabulary
+            try:
+                title, found = look(Path(name), self.size, exchange, bright=known["bright"])
+            except DataError as error:
+                raise UserError(str(error)) from None
+            return title, self._scale(found * known["highest"])
         test = self._same().test
         if len(name) > 9 or int(name) >= len(test.labels):
             raise UserError(f"the test split has the images 0 to {len(test.labels) - 1}, and no {name}")
         title = f"image {int(name)} of the test split, {test.labels[int(name)]}"
         return title, self._scale(test.pixels[int(name)])
-
-    def _look_at_file(self, path: Path, exchange: str) -> tuple[str, Floats]:
-        if path.suffix.lower() != ".png":
-            raise UserError(
-                f"{path}: INPUT should be a .png file, or the number of an image of the test split"
-            )
-        try:
-            found = png.fitted(path, png.read(path), *self.size)
-        except DataError as error:
-            raise UserError(str(error)) from None
-        kinds = {True: "dark on light", False: "light on dark"}
-        own, learnt = bool(rim(found[None]).mean() > 0.5), self.vocabulary["bright"]
-        title = f"{path}, {kinds[own]} as images of training are"
-        if own != learnt:
-            title = f"{path}, {kinds[own]}; images of training are {kinds[learnt]}"
-        if exchange == "yes" or (exchange == "auto" and own != learnt):
-            found, title = 1 - found, f"{title}: light and dark change places"
-        return title, self._scale(found * self.vocabulary["highest"])
 
     def _same(self) -> Images:
         """The images, which are of the kind that the model has learnt from.
@@ -313,13 +272,6 @@ class Digits(Task):
             paths[3], [told[row] for row in shown], every.swapaxes(0, 1), self.classes, self.config.data.order
         )
         return paths
-
-
-def rim(of: npt.NDArray[Any]) -> npt.NDArray[Any]:
-    """The outermost pixels of images (N, H, W)."""
-    return np.concatenate(
-        [of[:, edge].ravel() for edge in (0, -1)] + [of[:, :, edge].ravel() for edge in (0, -1)]
-    )
 
 
 @partial(jax.jit, static_argnums=0)

@@ -18,6 +18,7 @@ from jaxgru.data.channels import SHAPE
 from jaxgru.tasks import digits, find
 from jaxgru.tasks.classification import imagepictures, imagereader, pixels
 from jaxgru.tasks.classification.imagepictures import Told
+from jaxgru.tasks.classification.looking import TABLES
 from jaxgru.tasks.digits import Digits
 from jaxgru.training.config import Config
 from jaxgru.training.configfile import locate, read
@@ -143,7 +144,7 @@ class TestData:
         assert other.evaluate(params, "test")["accuracy"] < 0.6
         assert max(scores["accuracy"] for scores in other.others.values()) < 0.6
 
-    @pytest.mark.parametrize("source", digits.TABLES)
+    @pytest.mark.parametrize("source", TABLES)
     def test_empty_means_the_source(
         self, source: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
     ) -> None:
@@ -159,7 +160,7 @@ class TestData:
         monkeypatch.setattr(digits, "fetch", fake)
         task = Digits(make_config("", data={"path": "", "source": source, "width": 5}))
         assert asked == [source]
-        assert task.facts()["source"] == digits.TABLES[source]
+        assert task.facts()["source"] == TABLES[source]
         assert (task.vocabulary["highest"], task.facts()["test"]) == (16, 12)
 
 
