@@ -424,15 +424,27 @@ class TestRefusals:
         assert str(error.value) == message
 
 
-@pytest.mark.parametrize(
-    ("name", "source", "order"),
-    [("digits", "digits", "rows")],
-)
-def test_the_configs_are_whole(name: str, source: str, order: str) -> None:
+CONFIGS = {
+    "digits": ("digits", "rows"),
+    "mnist": ("mnist-5k", "rows"),
+    "mnist-pixels": ("mnist-5k", "pixels"),
+    "mnist-permuted": ("mnist-5k", "permuted"),
+}
+
+
+@pytest.mark.parametrize("name", CONFIGS)
+def test_the_configs_are_whole(name: str) -> None:
     config = read(locate(name), [], find)
-    assert (config.task, config.data.path, config.data.source, config.data.order) == (
-        "digits",
-        "",
-        source,
-        order,
-    )
+    assert (config.task, config.data.path) == ("digits", "")
+    assert (config.data.source, config.data.order) == CONFIGS[name]
+
+
+@pytest.mark.full
+@pytest.mark.parametrize(("name", "least"), [("digits", 0.975), ("mnist", 0.965)])
+def test_digits_are_told(tmp_path: Path, name: str, least: float) -> None:
+    """One seed of a config; needs the data set in the cache, or a network."""
+    summary = run(Digits, tmp_path / "run", read(locate(name), [], find))
+    facts = json.loads((tmp_path / "run" / "data.json").read_text())["facts"]
+    assert facts["train"] + facts["validation"] + facts["test"] == {"digits": 1797, "mnist": 5000}[name]
+    assert summary["baseline"] > summary["also"]["baseline_logistic_accuracy"]
+    assert summary["test"] >= least
