@@ -57,7 +57,7 @@ def draw_mistakes(path: Path, told: Sequence[Told]) -> None:
     """Draws the images told wrongly, each with its number, what it is, what it was said to be, and how surely."""
     title, shown = worst(told)
     rows = -(-len(shown) // COLUMNS)
-    figure = new_figure(1.35 * COLUMNS, 1.75 * rows + 0.6, "constrained")
+    figure = new_figure(1.35 * COLUMNS, 1.75 * rows + 0.4, "constrained")
     figure.suptitle(title, fontsize=11)
     grid = figure.subplots(rows, COLUMNS, squeeze=False)
     for axes in grid.flat:
