@@ -12,13 +12,13 @@ import importlib
 import io
 import json
 import os
-import re
 import sys
 from pathlib import Path
-from typing import TYPE_CHECKING, NamedTuple, NoReturn
+from typing import TYPE_CHECKING, NamedTuple
 
 import jax
 
+from jaxgru.arguments import parser, sort_words
 from jaxgru.checks import did_you_mean
 from jaxgru.tasks import find
 from jaxgru.training.config import Config, MeshConfig, RunConfig, changes, flat, keys, lookup, table_keys
@@ -69,9 +69,11 @@ Generates with the best checkpoint of a run.
               classify, translate  the text to read
               forecast             a table with the run's columns, to go on from its end
               music                a MIDI file or a score to go on with
+              digits               a .png file, or the number of an image of the test split
               speech               a .wav or .ts file, or the number of an utterance of the test split
               video                a video or a folder of frames, to go on with from its end
               adding, copy         numbers with two marks; ten digits
+              compare              none: sample one of the runs in its folder
   key=value   a setting of the table [sample] of the run's config.toml, or the seed
 
 examples:
@@ -89,14 +91,6 @@ class Command(NamedTuple):
 
 
 NEED_LESS = "smaller sizes under [model] and [data], or a smaller train.batch_size, need less"
-
-
-class Parser(argparse.ArgumentParser):
-    """An argument parser whose complaints are one line."""
-
-    def error(self, message: str) -> NoReturn:
-        """Raises instead of printing the usage."""
-        raise UserError(f"{message} (see {self.prog} --help)")
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -153,24 +147,6 @@ def complain(message: str, status: int) -> int:
     """One line on stderr; the exit status."""
     print("error: " + " ".join(message.split()), file=sys.stderr)
     return status
-
-
-def parser(name: str, words: str, description: str) -> Parser:
-    """The parser of one command, which takes such words."""
-    program = f"python -m jaxgru {name}"
-    form = argparse.RawDescriptionHelpFormatter
-    return Parser(program, f"{program} {words}", description, formatter_class=form, allow_abbrev=False)
-
-
-def sort_words(words: Sequence[str]) -> tuple[list[str], list[str]]:
-    """Words and `key=value` assignments, apart.
-
-    Example:
-      >>> sort_words(["chars", "train.steps=3", "if x == 1"])
-      (['chars', 'if x == 1'], ['train.steps=3'])
-    """
-    assignments = [word for word in words if re.match(r"[A-Za-z_][\w.]*=", word)]
-    return [word for word in words if word not in assignments], assignments
 
 
 def train(argv: Sequence[str]) -> int:

@@ -11,8 +11,8 @@ from rich.console import Console
 from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn, TransferSpeedColumn
 from rich.table import Table
 
+from jaxgru.arguments import parser
 from jaxgru.checks import did_you_mean
-from jaxgru.cli import parser
 from jaxgru.data import DataError, cache
 from jaxgru.data.fetching import fetch, say, unwatched
 from jaxgru.data.pins import count, megabytes

@@ -11,13 +11,13 @@ from typing import TYPE_CHECKING, NamedTuple
 import jax
 from rich.console import Console
 
+from jaxgru.arguments import parser
 from jaxgru.bench import figure, report
 from jaxgru.bench.cases import GRIDS, Case, cases
 from jaxgru.bench.peer import DTYPES, installed
 from jaxgru.bench.peers import NAMES, find
 from jaxgru.bench.run import Row, Setup, rows, splits
 from jaxgru.bench.timing import flop_peak
-from jaxgru.cli import parser
 from jaxgru.training.errors import UserError
 from jaxgru.training.run import make_folder, new_folder
 

@@ -9,8 +9,8 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
+from jaxgru.arguments import parser
 from jaxgru.checks import did_you_mean
-from jaxgru.cli import parser
 from jaxgru.results.page import page
 from jaxgru.results.plan import default_plan, read_plan
 from jaxgru.results.record import MACHINE, MOST_SEEDS, figures, read_rows, row, write_rows

@@ -17,6 +17,7 @@ TASKS = {
     "classify": "jaxgru.tasks.classify:Classify",
     "compare": "jaxgru.tasks.compare:Compare",
     "copy": "jaxgru.tasks.copying:Copy",
+    "digits": "jaxgru.tasks.digits:Digits",
     "forecast": "jaxgru.tasks.forecast:Forecast",
     "music": "jaxgru.tasks.music:Compose",
     "speech": "jaxgru.tasks.speech:Speech",

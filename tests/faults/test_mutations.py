@@ -1,5 +1,6 @@
 """Files with random damage: each is read as it should be or refused by a message, never anything else."""
 
+import gzip
 import io
 import sys
 
@@ -8,8 +9,9 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 import scipy.io
+from PIL import Image
 
-from jaxgru.data import DataError, film, midi, series, sound, stills, tsfiles
+from jaxgru.data import DataError, film, idx, images, midi, png, series, sound, stills, tsfiles
 from jaxgru.data.music import matrices, read_piece
 from jaxgru.training.checkpoint import Snapshot, Store
 from jaxgru.training.config import Config, build
@@ -19,6 +21,7 @@ from jaxgru.training.metrics import Metrics
 from jaxgru.training.run import read_json
 from jaxgru.training.stopping import Best
 from jaxgru.weights import from_bytes, to_bytes
+from tests.data.idxfiles import idx as packed
 from tests.data.moving import encode, make_frames, save_all
 from tests.data.scores import chorale, mxl, note, score
 from tests.data.test_matfiles import cells
@@ -131,6 +134,33 @@ def test_sounds(tmp_path, dtype):
     refused = [message for message in messages if message is not None]
     report(refused, "sounds")
     assert all(message.startswith(f"{path}: ") for message in refused)
+
+
+@pytest.mark.parametrize("name", ["images", "images.gz", "table.csv", "picture.png"])
+def test_images(tmp_path, name):
+    path, values = tmp_path / name, np.random.default_rng(0).integers(0, 256, (6, 3, 4))
+    if name == "table.csv":
+        path.write_text("label,a,b,c,d\n" + "".join(f"{i},{i},7,255,0\n" for i in range(20)))
+    elif name == "picture.png":
+        Image.fromarray(values[0].astype(np.uint8)).save(path)
+    else:
+        path.write_bytes(gzip.compress(packed(values)) if name.endswith("gz") else packed(values))
+    whole = path.read_bytes()
+
+    def load(data):
+        path.write_bytes(data)
+        if name == "table.csv":
+            assert images.table(path).pixels.shape[1:] == (2, 2)
+        elif name == "picture.png":
+            assert np.isfinite(png.read(path)).all()
+        else:
+            assert idx.read(path, 3).size
+
+    load(whole)
+    messages = [refusal(DataError, load, data) for data in mutations(whole)]
+    refused = [message for message in messages if message is not None]
+    report(refused, f"files like {name}")
+    assert all(message.startswith(f"{path}: ") and "\n" not in message for message in refused)
 
 
 def test_tables(tmp_path):

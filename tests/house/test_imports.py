@@ -16,7 +16,7 @@ FLOORS = [
     ["layers"],
     ["probe", "stream", "decode", "nn", "interop", "data", "weights"],
     ["training", "tasks"],
-    ["bench", "cli", "data_command", "results"],
+    ["arguments", "bench", "cli", "data_command", "results"],
     ["__init__", "__main__"],
 ]
 FLOOR = {room: floor for floor, rooms in enumerate(FLOORS) for room in rooms}

@@ -1,1 +1,1 @@
-"""What `classify` and `speech` are made of: a model of frames, simple methods, and reports of what was told."""
+"""What `classify`, `speech` and `digits` are made of: models, simple methods, and reports of what was told."""

@@ -1,4 +1,4 @@
-"""What a classifier makes of texts or utterances: its scores, a report, and the pictures people look at first."""
+"""What a classifier makes of texts, utterances or images: its scores, a report, pictures people look at first."""
 
 from __future__ import annotations
 
