@@ -12,8 +12,9 @@ import numpy as np
 import numpy.typing as npt
 
 from jaxgru.data.labelled import short
-from jaxgru.tasks.memory import dependencies
-from jaxgru.tasks.memory.dependencies import LONGEST, Batch, Dependencies, Model, random_of
+from jaxgru.tasks.memory import settings
+from jaxgru.tasks.memory.dependencies import Batch, Dependencies, random_of
+from jaxgru.tasks.memory.settings import LONGEST, Model
 from jaxgru.tasks.pictures import new_figure, save
 from jaxgru.training.config import option
 from jaxgru.training.errors import UserError
@@ -29,7 +30,7 @@ EXAMPLE = '"0.3 0.5* 0.1 0.9*"'
 
 
 @dataclass(frozen=True)
-class Data(dependencies.Data):
+class Data(settings.Data):
     """The table [data]: how long the sequences are, and how many of them score."""
 
     length: int = option(200, "T: numbers in a sequence", at_least=2, at_most=LONGEST)

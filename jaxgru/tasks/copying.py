@@ -14,8 +14,9 @@ import numpy.typing as npt
 import optax
 
 from jaxgru.data.labelled import short
-from jaxgru.tasks.memory import dependencies
-from jaxgru.tasks.memory.dependencies import LONGEST, Batch, Dependencies, Model, random_of
+from jaxgru.tasks.memory import settings
+from jaxgru.tasks.memory.dependencies import Batch, Dependencies, random_of
+from jaxgru.tasks.memory.settings import LONGEST, Model
 from jaxgru.tasks.pictures import new_figure, save
 from jaxgru.training.config import option
 from jaxgru.training.errors import UserError
@@ -33,7 +34,7 @@ START, END = 14, 24  # steps that a picture shows of a sequence, where the whole
 
 
 @dataclass(frozen=True)
-class Data(dependencies.Data):
+class Data(settings.Data):
     """The table [data]: how long the pause is, and how many sequences score."""
 
     length: int = option(100, "T: a sequence has T + 20 steps", at_least=1, at_most=LONGEST)
