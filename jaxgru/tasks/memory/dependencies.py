@@ -17,13 +17,14 @@ from jaxgru.tasks.memory.learning import curve, draw_learning, far, verdict
 from jaxgru.tasks.memory.networks import Networks, Reader
 from jaxgru.tasks.memory.settings import LONGEST, RIVAL
 from jaxgru.tasks.recurrences import TITLES, fitting_units, layered, parameters
-from jaxgru.training.config import Config
 from jaxgru.training.metrics import Metrics
 from jaxgru.training.task import PyTree, Split, Task
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
     from pathlib import Path
+
+    from jaxgru.training.config import Config
 
 STREAMS = {"train": 0, "validation": 1, "test": 2, "reach": 3}
 STEPS = 250_000  # that one dispatch of the evaluation reads, of all its sequences together
