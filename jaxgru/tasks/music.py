@@ -20,7 +20,7 @@ from jaxgru.data.rolls import KEYS, Roll
 from jaxgru.tasks.composition import pianoroll
 from jaxgru.tasks.composition.markov import Markov, per_step
 from jaxgru.tasks.composition.playing import Played, play
-from jaxgru.tasks.composition.rollmodel import Model, RollModel, nats, noisy, scored
+from jaxgru.tasks.composition.rollmodel import Model, RollModel, nats, noisy, scored, with_odds
 from jaxgru.tasks.composition.voices import MOST, Ranges, ranges_of
 from jaxgru.tasks.options import buckets, check_shares, keep_path
 from jaxgru.tasks.pictures import unused
@@ -107,7 +107,7 @@ class Compose(Task):
     def __init__(
         self, config: Config, vocabulary: list[Ranges] | None = None, music: Music | None = None
     ) -> None:
-        self.config = config
+        self.config, self.opened = config, vocabulary is not None
         if music is not None:
             self.music = music
         try:
@@ -172,7 +172,9 @@ class Compose(Task):
 
     def init(self, key: jax.Array) -> PyTree:
         """Draw the initial parameters."""
-        return self.model.init(key, jnp.zeros((1, 1, KEYS)))
+        params = self.model.init(key, jnp.zeros((1, 1, KEYS)))
+        # A run that is opened again needs no more than their shapes, and no music for that.
+        return with_odds(params, self.train) if self.config.model.prior and not self.opened else params
 
     def batch(self, step: int) -> PyTree:
         """Rolls (T, B, K), shifted by `data.transpose` semitones at most, and how long each is."""

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, cast
 import flax.linen as nn
 import jax
 import jax.numpy as jnp
+import numpy as np
 import optax
 
 from jaxgru.layers.dropout import DropConnect, VariationalDropout
@@ -18,6 +19,9 @@ from jaxgru.tasks.recurrences import TITLES, WITHOUT_MATRIX, recurrence
 from jaxgru.training.config import option
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from jaxgru.data.rolls import Roll
     from jaxgru.training.task import PyTree
 
 
@@ -37,6 +41,9 @@ class Model:
         "16 are a bar of four; 0: untold",
         at_least=0,
         at_most=1024,
+    )
+    prior: bool = option(
+        False, "it starts with the odds of each key in training, and not with even ones: small models need it"
     )
     layers: int = option(1, "layers, one above the other", at_least=1, at_most=64)
     input_dropout: float = _rate(
@@ -90,6 +97,19 @@ class RollModel(nn.Module):
         key = None if deterministic else self.make_rng("dropout")
         carry, ys = scan(net, self.param(options.cell, net.init), xs, carry, lengths=lengths, key=key)
         return carry, nn.Dense(self.keys)(ys)
+
+
+def with_odds(params: PyTree, rolls: Sequence[Roll]) -> PyTree:
+    """Initial parameters whose logits, but for what the state adds, are the keys' log-odds in some rolls.
+
+    Without, the first thing to be learned is that nearly all keys are silent nearly always, and a small network
+    spends its units on that. A key that never sounds has half a step of sound.
+    """
+    sounds = np.sum([roll.sum(0, dtype=np.float64) for roll in rolls], axis=0) + 0.5
+    odds = np.log(sounds) - np.log(sum(map(len, rolls)) + 1 - sounds)
+    layers = dict(params["params"])
+    layers["Dense_0"] = layers["Dense_0"] | {"bias": jnp.asarray(odds, jnp.float32)}
+    return {"params": layers}
 
 
 def network(inputs: int, options: Model) -> Stack:
