@@ -24,6 +24,7 @@ from jaxgru.tasks.composition.rollmodel import apply
 from jaxgru.tasks.composition.voices import draw_voices
 from jaxgru.tasks.music import Compose, shifted
 from jaxgru.tasks.pictures import unused
+from jaxgru.tasks.recurrences import TITLES
 from jaxgru.training.config import Config
 from jaxgru.training.configfile import locate, read
 from jaxgru.training.errors import UserError
@@ -479,3 +480,42 @@ class TestRefusals:
 def test_the_config_is_a_config_of_music() -> None:
     config = read(locate("music"), (), find)
     assert (config.task, config.data.path, config.sample.voices) == ("music", "", 4)
+
+
+class TestPrior:
+    def test_it_starts_with_the_odds_of_training(self, path: Path, task: Compose) -> None:
+        key = jax.random.key(0)
+        plain, given = (
+            Compose(make_config(path, model={"hidden_size": 3, "prior": prior})).init(key)["params"]
+            for prior in (False, True)
+        )
+        rolls = np.concatenate(task.train)
+        share = (rolls.sum(0) + 0.5) / (len(rolls) + 1)
+        np.testing.assert_allclose(expit(given["Dense_0"]["bias"]), share, rtol=1e-5)
+        assert not plain["Dense_0"]["bias"].any()
+        np.testing.assert_array_equal(given["Dense_0"]["kernel"], plain["Dense_0"]["kernel"])
+        jax.tree.map(np.testing.assert_array_equal, given["gru"], plain["gru"])
+
+    def test_a_run_is_opened_without_music(
+        self, path: Path, task: Compose, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        config = make_config(path, model={"hidden_size": 3, "prior": True})
+        shapes = jax.eval_shape(Compose(config).init, jax.random.key(0))
+        monkeypatch.setattr(music.Music, "load", lambda *_, **__: pytest.fail("the music was read"))
+        assert jax.eval_shape(Compose(config, task.vocabulary).init, jax.random.key(0)) == shapes
+
+    @pytest.mark.parametrize("cell", [cell for cell in TITLES if cell != "gru"])
+    def test_any_recurrence_may_play(self, task: Compose, path: Path, cell: str) -> None:
+        other = Compose(
+            make_config(path, model={"cell": cell, "hidden_size": 3, "clock": 4}), task.vocabulary
+        )
+        params = other.init(jax.random.key(0))
+        assert [*params["params"]] == [cell, "Dense_0"]
+        played = play(other.model, params, task.train[0], [], jax.random.key(1), length=4, temperature=1.0)
+        assert played.roll.shape == (len(task.train[0]) + 4, KEYS)
+
+    @pytest.mark.parametrize("dropped", ["state_dropout", "drop_connect"])
+    def test_what_has_no_matrix_cannot_lose_of_it(self, dropped: str) -> None:
+        fault = f"{dropped} should be 0 with cell = sru, which has no recurrent matrix, got 0.1"
+        with pytest.raises(ValueError, match=f"^{fault}$"):
+            Compose.Model(cell="sru", **{dropped: 0.1})
