@@ -13,7 +13,7 @@ from jaxgru.training.errors import UserError
 def test_every_row_of_our_plan_can_be_trained() -> None:
     for name, row in read_plan(default_plan()).items():
         assert read(locate(row["config"]), row["set"], find).task, name
-        assert row["seeds"] == 3
+        assert row["seeds"] == (1 if name == "compare" else 3)  # which has its seeds within
         assert row["about"].endswith(".")
 
 
