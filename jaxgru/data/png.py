@@ -23,6 +23,8 @@ MAGIC = b"\x89PNG\r\n\x1a\n"
 MAX_BYTES = 1 << 26
 MAX_PIXELS = 1 << 24
 DEEP = "I", "I;16"  # what Pillow calls grey of 16 bits
+# What Pillow raises for a damaged file, besides the error of its own for one that is too large.
+DAMAGES = (EOFError, LookupError, OSError, SyntaxError, TypeError, ValueError, struct.error, zlib.error)
 
 Floats = npt.NDArray[np.float32]
 
@@ -52,22 +54,28 @@ def read(path: Path) -> Floats:
     if len(raw) > MAX_BYTES:
         raise DataError(f"{path}: larger than {MAX_BYTES >> 20} MiB")
     if raw[12:16] == b"IHDR" and len(raw) >= 24:
-        width, height = struct.unpack_from(">II", raw, 16)
-        if width * height > MAX_PIXELS:  # said before anything is unfolded
-            raise DataError(f"{path}: {width} × {height} pixels, more than {MAX_PIXELS:,}")
+        check_size(path, *struct.unpack_from(">II", raw, 16))  # said before anything is unfolded
     from PIL import Image  # noqa: PLC0415 of use only here
 
-    try:
-        with warnings.catch_warnings(), Image.open(io.BytesIO(raw), formats=["PNG"]) as image:
-            warnings.simplefilter("ignore")  # of damage that leaves the pixels alone
-            image.load()
-            found = image.copy()
-    except (EOFError, IndexError, OSError, SyntaxError, ValueError, struct.error, zlib.error) as error:
-        what = (
-            " ".join(str(error).partition("<")[0].split()) or type(error).__name__
-        )  # no address of a buffer
-        raise DataError(f"{path}: a damaged PNG file: {what}") from None
-    return grey(path, found)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # of damage that leaves the pixels alone, and of what is large
+        try:
+            with Image.open(io.BytesIO(raw), formats=["PNG"]) as image:
+                check_size(path, *image.size)  # a second head may have said another one
+                image.load()
+                found = image.copy()
+        except DataError:
+            raise
+        except (*DAMAGES, Image.DecompressionBombError) as error:
+            what = " ".join(str(error).partition("<")[0].split())  # no address of a buffer
+            raise DataError(f"{path}: a damaged PNG file: {what or type(error).__name__}") from None
+        return grey(path, found)
+
+
+def check_size(path: Path, width: int, height: int) -> None:
+    """Refuses a picture of more pixels than are read."""
+    if width * height > MAX_PIXELS:
+        raise DataError(f"{path}: {width} × {height} pixels, more than {MAX_PIXELS:,}")
 
 
 def grey(path: Path, image: Image) -> Floats:

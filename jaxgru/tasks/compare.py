@@ -13,6 +13,7 @@ from jaxgru.tasks.comparison import report
 from jaxgru.tasks.comparison.figure import draw
 from jaxgru.tasks.comparison.plan import FIRST, PLAIN, PROBLEMS, Data, Model, Plan, Trial
 from jaxgru.tasks.music import Compose
+from jaxgru.training.errors import RunError
 from jaxgru.training.grid import Grid
 from jaxgru.weights import write_whole
 
@@ -87,6 +88,10 @@ class Compare(Grid):
     def conclude(self, found: Mapping[str, Summary]) -> Summary:
         """The GRU's means on music and the tanh RNN's, and of the others those on the test split."""
         plan, (music, *_) = self.plan, PROBLEMS
+        for trial in (trial for pair in plan.pairs for trial in plan.final(*pair, found)):
+            if None in {found[trial.name]["test"], found[trial.name]["validation"]}:
+                mend = "a lower train.learning_rate, or a lower one of data.rates, may help"
+                raise RunError(f"{trial.name}: its score is not finite; {mend}")
 
         def runs(problem: str, cell: str) -> list[Summary]:
             return [found[trial.name] for trial in plan.final(problem, cell, found)]

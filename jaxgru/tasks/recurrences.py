@@ -72,7 +72,7 @@ def parameters(init: Callable[[jax.Array], Any]) -> int:
 
 
 def fitting_units(count: Callable[[int], int], budget: int) -> int:
-    """The units of a network whose parameters are nearest to a budget, 1 at least.
+    """The units of a network whose parameters are nearest to a budget, 1 at least and `MOST_UNITS` at most.
 
     Args:
       count: how many parameters so many units make; it rises.
@@ -86,4 +86,4 @@ def fitting_units(count: Callable[[int], int], budget: int) -> int:
     while least < most:  # the most units that stay within
         middle = (least + most + 1) // 2
         least, most = (middle, most) if count(middle) <= budget else (least, middle - 1)
-    return min((least, least + 1), key=lambda units: abs(count(units) - budget))
+    return min((least, min(least + 1, MOST_UNITS)), key=lambda units: abs(count(units) - budget))

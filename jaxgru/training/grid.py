@@ -5,10 +5,13 @@ from __future__ import annotations
 import abc
 from typing import TYPE_CHECKING, Any, NoReturn
 
+from jaxgru.training.config import FREE_ON_RESUME, flat, flatten
+from jaxgru.training.configfile import parse
 from jaxgru.training.display import Part, clock, number, show_file, table, words
 from jaxgru.training.errors import RunError, UserError
 from jaxgru.training.interrupts import Interrupts
 from jaxgru.training.loop import train
+from jaxgru.training.metrics import finite
 from jaxgru.training.run import RunFolder, claim, versions
 from jaxgru.training.task import PyTree, Split, Task
 
@@ -109,9 +112,10 @@ def train_grid(grid: Grid, config: Config, run: RunFolder, show: Display) -> Sum
         found: dict[str, Summary] = {}
         while missing := grid.runs(found):
             for name, each in missing.items():
-                found[name] = complete(grid, run.path / name, each, Part(show, steps))
+                found[name] = finite(complete(grid, run.path / name, each, Part(show, steps)))
                 steps += each.train.steps
-                test, took = number(found[name]["test"]), clock(found[name]["seconds"])
+                score, took = found[name]["test"], clock(found[name]["seconds"])
+                test = "that is not finite" if score is None else number(score)
                 show.say(f"{name}: {words(found[name]['metric'])} {test} on the test split, in {took}")
         seconds = round(sum(of["seconds"] for of in found.values()), 3)
         summary = {
@@ -132,12 +136,40 @@ def train_grid(grid: Grid, config: Config, run: RunFolder, show: Display) -> Sum
 
 
 def complete(grid: Grid, path: Path, config: Config, show: Display) -> Summary:
-    """The summary of a run, which is trained to its end unless it is there; it leaves scores, curves and a model."""
+    """The summary of a run, which is trained to its end unless it is there; it leaves scores, curves and a model.
+
+    Raises:
+      UserError: a run of another config stands there.
+      RunError: its summary is damaged, or as `train` does.
+    """
     with claim(path, resume=True):
+        refuse_another(path, config)
         folder = RunFolder(path, config)
         if (path / "summary.json").exists():
-            return folder.summary()
+            summary = folder.summary()
+            if summary["task"] != config.task:
+                raise RunError(f"{path / 'summary.json'} is damaged: task should be {config.task}")
+            return summary
         try:
             return train(grid.task(config), config, folder, show, pictures=False)
         except RunError as error:
             raise RunError(f"{path.name}: {error}") from error
+
+
+def refuse_another(path: Path, config: Config) -> None:
+    """Refuses a folder whose run has another config than it should: it would count as what it is not.
+
+    Raises:
+      UserError: it has, or its config.toml is damaged or gone.
+    """
+    file, mend = path / "config.toml", "remove that folder, or choose another run.dir"
+    if not file.exists():
+        if (path / "summary.json").exists():
+            raise UserError(f"{path} holds a summary.json and no config.toml; {mend}")
+        return
+    was = dict(flatten(parse(file)[1]))
+    for name, value in flat(config).items():
+        now = list(value) if isinstance(value, tuple) else value
+        if name not in FREE_ON_RESUME and not name.startswith("sample.") and was.get(name) != now:
+            change = f"{name} is {was.get(name)!r} there, and should be {now!r}"
+            raise UserError(f"{file}: another run stands there: {change}; {mend}")

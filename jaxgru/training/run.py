@@ -111,8 +111,8 @@ class RunFolder:
         """The contents of summary.json, which a finished run has."""
         path = self.path / "summary.json"
         summary = read_json(path, "higher_is_better", **SUMMARY)
-        if "best_step" not in summary["also"]:
-            raise RunError(f"{path} is damaged: also should hold best_step")
+        if not is_number(summary["also"].get("best_step")):
+            raise RunError(f"{path} is damaged: also should hold best_step, a number")
         return summary
 
     def finish(self, summary: Mapping[str, Any]) -> None:

@@ -90,3 +90,24 @@ def test_what_is_wrong_is_said(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) 
     path.write_bytes(whole.getvalue())
     monkeypatch.setattr(png, "MAX_BYTES", 40)
     assert refusal(path) == "larger than 0 MiB"
+
+
+@pytest.mark.parametrize(
+    ("side", "fault"),
+    [
+        (12_000, "12000 × 12000 pixels, more than 16,777,216"),
+        (60_000, "a damaged PNG file: Image size (3600000000 pixels) exceeds limit of "),
+    ],
+)
+def test_a_second_head_does_not_make_a_picture_larger(tmp_path: Path, side: int, fault: str) -> None:
+    small, large = (chunk(b"IHDR", struct.pack(">IIBBBBB", n, n, 8, 0, 0, 0, 0)) for n in (2, side))
+    data = chunk(b"IDAT", zlib.compress(bytes(6)))
+    (tmp_path / "a.png").write_bytes(png.MAGIC + small + large + data + chunk(b"IEND", b""))
+    assert refusal(tmp_path / "a.png").startswith(fault)
+
+
+def test_nothing_is_said_of_a_palette_with_an_opaque_alpha(tmp_path: Path) -> None:
+    """Pillow warns of it; here a warning is an error."""
+    image = Image.fromarray(GREY).convert("P")
+    image.save(tmp_path / "a.png", transparency=b"\xff" * 256)
+    np.testing.assert_allclose(png.read(tmp_path / "a.png"), GREY / 255, atol=1e-6)

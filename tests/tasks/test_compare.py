@@ -20,7 +20,7 @@ from jaxgru.tasks.recurrences import TITLES, fitting_units, layered, parameters
 from jaxgru.training.config import Config, RunConfig
 from jaxgru.training.configfile import locate, read
 from jaxgru.training.display import Display
-from jaxgru.training.errors import Interrupted, UserError
+from jaxgru.training.errors import Interrupted, RunError, UserError
 from jaxgru.training.grid import train_grid
 from jaxgru.training.run import RunFolder, claim
 from jaxgru.training.saved import open_run
@@ -118,6 +118,7 @@ class TestSizes:
             2,
             60_000,
         ]
+        assert fitting_units(lambda units: units, 1 << 30) == 1 << 16
 
 
 class TestRuns:
@@ -206,6 +207,104 @@ class TestRuns:
         assert one.music is other.music  # type: ignore[attr-defined]
 
 
+class TestDamage:
+    """What becomes of a comparison whose runs are finished and are not what they were."""
+
+    @pytest.fixture
+    def path(self, finished: Path, tmp_path: Path) -> Path:
+        shutil.copytree(finished, tmp_path / "runs")
+        (tmp_path / "runs" / "summary.json").unlink()
+        return tmp_path / "runs"
+
+    @pytest.mark.parametrize(
+        ("name", "old", "new", "fault"),
+        [
+            (
+                "config.toml",
+                "learning_rate = 0.02",
+                "learning_rate = 0.01",
+                "train.learning_rate is 0.01 there",
+            ),
+            (
+                "config.toml",
+                'task = "adding"',
+                'task = "copy"',
+                "task is 'copy' there, and should be 'adding'",
+            ),
+            ("config.toml", "", None, "holds a summary.json and no config.toml"),
+            ("config.toml", "task", "[[", "config.toml:1: "),
+            ("summary.json", '"adding"', '"music"', "is damaged: task should be adding"),
+            (
+                "summary.json",
+                '"best_step": ',
+                '"best_step": null, "best": ',
+                "also should hold best_step, a number",
+            ),
+            (
+                "metrics.jsonl",
+                '{"step": 4, "val',
+                "{",
+                "is damaged: it should hold each evaluation and a step",
+            ),
+            ("metrics.jsonl", "", None, "is damaged: it should hold each evaluation and a step"),
+            ("data.json", "", None, "No such file or directory"),
+            ("data.json", "facts", "fact", "is damaged: it should hold facts"),
+        ],
+    )
+    def test_a_run_that_is_another_one_is_refused(
+        self, path: Path, rolls: Path, name: str, old: str, new: str | None, fault: str
+    ) -> None:
+        config = make_config(rolls)
+        found = {each.parent.name: summary_of(each.parent) for each in path.glob("*/summary.json")}
+        trial = Compare(config).plan.final("adding", "rnn", found)[0]
+        file = path / trial.name / name
+        text = file.read_text()
+        assert old in text
+        file.unlink() if new is None else file.write_text(text.replace(old, new, 1))
+        with pytest.raises((RunError, UserError, OSError)) as caught:
+            run(path, config)
+        assert trial.name in str(caught.value)
+        assert fault in str(caught.value)
+        assert not (path / "summary.json").exists()
+
+    def test_a_score_that_is_not_finite_wins_nothing_and_is_no_result(self, path: Path, rolls: Path) -> None:
+        config = make_config(rolls)
+        for name in ("adding-gru-0.5-3", "adding-gru-1-3"):
+            file = path / name / "summary.json"
+            file.write_text(json.dumps(summary_of(path / name) | {"validation": None, "test": None}))
+            found = {each.parent.name: summary_of(each.parent) for each in path.glob("*/summary.json")}
+            chosen = Compare(config).plan.chosen("adding", "gru", found)
+            assert f"adding-gru-{chosen:g}-3" != "adding-gru-0.5-3" or name != "adding-gru-0.5-3"
+        with pytest.raises(RunError, match=r"^adding-gru-0.5-3: its score is not finite; a lower train"):
+            run(path, config)
+
+    def test_an_evaluation_that_was_not_finite_is_a_gap(self, path: Path, rolls: Path) -> None:
+        config = make_config(rolls)
+        found = {each.parent.name: summary_of(each.parent) for each in path.glob("*/summary.json")}
+        file = path / Compare(config).plan.final("adding", "gru", found)[0].name / "metrics.jsonl"
+        rows = [json.loads(line) for line in file.read_text().splitlines()]
+        next(row for row in rows if "validation_mse" in row)["validation_mse"] = None
+        file.write_text("".join(json.dumps(row) + "\n" for row in rows))
+        run(path, config)
+        results = json.loads((path / "comparison.json").read_text(), parse_constant=pytest.fail)
+        assert results["adding"]["entries"]["GRU"]["curves"][0][0] is None
+
+
+def test_runs_shorter_than_what_is_logged_are_timed(rolls: Path, tmp_path: Path) -> None:
+    data = {"cells": ("gru",), "problems": ("music",), "seeds": 1, "rates": (1.0,)}
+    config = make_config(rolls, run={"log_every": 10, "evaluate_every": 10}, data=data, train={"steps": 3})
+    assert run(tmp_path / "runs", config)["steps"] == 3
+    results = json.loads((tmp_path / "runs" / "comparison.json").read_bytes())
+    assert results["music"]["entries"]["GRU"]["step_seconds"] > 0
+
+
+def test_a_path_may_stand_in_quotes(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    config = read(locate("compare"), ['data.music=["data.path = \'my music\'", "model.clock=0"]'], find)
+    assert config.data.music == (f"data.path ={tmp_path / 'my music'}", "model.clock=0")
+    assert Compare(config).plan.own["music"].data.path == str(tmp_path / "my music")
+
+
 class TestReport:
     def test_the_files_say_what_the_runs_reached(self, finished: Path) -> None:
         text = (finished / "comparison.txt").read_text()
@@ -289,7 +388,31 @@ class TestReport:
             ['data.adding=["data.lenght=3"]'],
             "data.adding: unknown key data.lenght; did you mean data.length?",
         ),
-        (['data.music=["data.path=no/such"]'], "no/such: No such file or directory"),
+        (['data.music=["data.path=no/such"]'], "no/such: no such file"),
+        (
+            ["data.rates=[1.0, 1.0000001]"],
+            "[data] rates should differ in their first six digits, got [1.0, 1.0000001]",
+        ),
+        (
+            ["train.patience=2"],
+            "train.patience is 2; it must be 0, for all runs of a comparison have as many steps",
+        ),
+        (
+            ["seed=4294967295"],
+            "the run music-gru-0.3-4294967296: seed is 4294967296; it must be at most 4294967295",
+        ),
+        (
+            ["data.rates=[1e6]", "train.learning_rate=1e6"],
+            "the run music-gru-1e+06-1: train.learning_rate is 1000000000000.0; it must be at most 1000000.0",
+        ),
+        (
+            ["data.rates=[1e-300]", "train.learning_rate=1e-300"],
+            "the run music-gru-1e-300-1: train.learning_rate is 0.0; it must be above 0",
+        ),
+        (
+            ["train.steps=90000000"],
+            "the run adding-gru-0.3-1: train.steps is 270000000; it must be at most 99999999",
+        ),
         (["--profile"], "compare trains other runs and has no model of its own: look at one of its runs"),
     ],
 )

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import math
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
@@ -14,8 +15,9 @@ from jaxgru.data.rolls import KEYS
 from jaxgru.tasks.adding import Adding
 from jaxgru.tasks.composition.rollmodel import RollModel
 from jaxgru.tasks.recurrences import TITLES, fitting_units, parameters
-from jaxgru.training.config import Config, RunConfig, option
-from jaxgru.training.configfile import locate, read, split
+from jaxgru.training.config import Config, Key, RunConfig, check, flat, keys, option
+from jaxgru.training.configfile import from_word, locate, read, split
+from jaxgru.training.errors import UserError
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -59,6 +61,8 @@ class Data:
                 raise ValueError(
                     f"{name} should hold {needed}, whose score is the task's, got {list(values)}"
                 )
+        if len({part(rate) for rate in self.rates}) < len(self.rates):
+            raise ValueError(f"rates should differ in their first six digits, got {list(self.rates)}")
         for problem in PROBLEMS:
             # Paths whole, for a run is gone on with from anywhere.
             settings = tuple(whole(setting) for setting in getattr(self, problem))
@@ -89,10 +93,19 @@ class Model:
 
 def whole(setting: str) -> str:
     """A setting of data.path with its whole path, any other as it is."""
-    key, _, path = setting.partition("=")
-    return (
-        f"{key}={Path(path.strip()).absolute()}" if key.strip() == "data.path" and path.strip() else setting
-    )
+    key, _, word = setting.partition("=")
+    if key.strip() != "data.path":
+        return setting
+    path = from_word(word.strip(), PATH)
+    return f"{key}={Path(path).absolute()}" if isinstance(path, str) and path else setting
+
+
+def part(rate: float) -> str:
+    """A part of the learning rate as the names of runs have it."""
+    return f"{rate:g}"
+
+
+PATH = Key(str, "", {})
 
 
 class Trial(NamedTuple):
@@ -106,7 +119,7 @@ class Trial(NamedTuple):
     @property
     def name(self) -> str:
         """Of its folder."""
-        return f"{self.problem}-{self.cell}-{self.rate:g}-{self.seed}"
+        return f"{self.problem}-{self.cell}-{part(self.rate)}-{self.seed}"
 
 
 class Plan:
@@ -119,20 +132,29 @@ class Plan:
       config: of the task `compare`.
 
     Raises:
-      UserError: for a setting that the problem's task refuses.
+      UserError: for a setting that the problem's task refuses, or that no run of the comparison could have.
     """
 
     def __init__(self, config: Config) -> None:
         self.config = config
         self.pairs = [(problem, cell) for problem in config.data.problems for cell in config.data.cells]
         self.own = {problem: self.read(problem) for problem in config.data.problems}
+        if config.train.patience:
+            patience = f"train.patience is {config.train.patience}"
+            raise UserError(f"{patience}; it must be 0, for all runs of a comparison have as many steps")
         self.units = {pair: self.fitting(*pair) for pair in self.pairs}
+        for pair in self.pairs:
+            for rate in config.data.rates:
+                self.check(Trial(*pair, rate, config.seed + config.data.seeds - 1))
 
     def read(self, problem: str) -> Config:
         """The config of a problem, with the settings that all its runs share."""
         settings = [f"{key}={word}" for key, word in map(split, getattr(self.config.data, problem))]
         alone = ["model.rival=none"] if problem == "adding" else []
-        return read(locate(problem), [*settings, *alone], tasks.find)
+        try:
+            return read(locate(problem), [*settings, *alone], tasks.find)
+        except UserError as error:
+            raise UserError(f"data.{problem}: {error}") from None
 
     def fitting(self, problem: str, cell: str) -> int:
         """How many units a recurrence may have."""
@@ -145,6 +167,12 @@ class Plan:
             return parameters(lambda key: network.init(key, jnp.zeros((1, 1, KEYS))))
 
         return fitting_units(count, getattr(self.config.model, problem))
+
+    def check(self, trial: Trial) -> None:
+        """Refuses what the config of a run, written down, could not be read from again."""
+        known, values = keys(tasks.find(trial.problem)), flat(self.of(trial))
+        for name in ("seed", "train.steps", "train.warmup_steps", "train.learning_rate"):
+            check(name, values[name], known[name], f"the run {trial.name}: ")
 
     @property
     def tries(self) -> int:
@@ -165,8 +193,12 @@ class Plan:
 
     def chosen(self, problem: str, cell: str, found: Mapping[str, Mapping[str, Any]]) -> float:
         """The rate that was best on validation; the scores of both problems are better when lower."""
-        scores = [(found[trial.name]["validation"], trial.rate) for trial in self.trials(problem, cell)]
-        return min(scores, key=lambda each: each[0])[1]
+
+        def score(trial: Trial) -> float:
+            validation = found[trial.name]["validation"]
+            return math.inf if validation is None else float(validation)
+
+        return min(self.trials(problem, cell), key=score).rate
 
     def final(self, problem: str, cell: str, found: Mapping[str, Mapping[str, Any]]) -> list[Trial]:
         """The runs that count: every seed at the chosen rate."""
@@ -187,16 +219,17 @@ class Plan:
         run, train, own = self.config.run, self.config.train, self.own[problem]
         shape = {"hidden_size": self.units[problem, trial.cell], "layers": self.config.model.layers}
         model = dataclasses.replace(own.model, cell=trial.cell, **shape)
-        rate = train.learning_rate * trial.rate
+        rate, steps = train.learning_rate * trial.rate, train.steps * longer
+        log_every = min(run.log_every, steps)  # so that there is a row of some step
         return dataclasses.replace(
             own,
             seed=trial.seed,
             mesh=self.config.mesh,
             model=model,
-            run=RunConfig("", run.log_every, run.evaluate_every * longer, run.save_every * longer, keep=1),
+            run=RunConfig("", log_every, run.evaluate_every * longer, run.save_every * longer, keep=1),
             train=dataclasses.replace(
                 train,
-                steps=train.steps * longer,
+                steps=steps,
                 warmup_steps=train.warmup_steps * longer,
                 learning_rate=rate,
             ),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 from itertools import pairwise
 from statistics import fmean, median, stdev
 from typing import TYPE_CHECKING, Any, NamedTuple
@@ -11,8 +12,11 @@ import numpy as np
 
 from jaxgru import tasks
 from jaxgru.tasks.recurrences import TITLES
+from jaxgru.training.dispatch import is_due
 from jaxgru.training.display import number, words
+from jaxgru.training.errors import RunError
 from jaxgru.training.metrics import Metrics
+from jaxgru.training.run import read_json
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -90,6 +94,9 @@ def gather(plan: Plan, found: Mapping[str, Mapping[str, Any]], run_dir: Path) ->
       plan: which runs there are.
       found: their summaries by name.
       run_dir: where their folders are.
+
+    Raises:
+      RunError: a run's data.json or metrics.jsonl is damaged.
     """
     problems = []
     for problem, own in plan.own.items():
@@ -97,19 +104,20 @@ def gather(plan: Plan, found: Mapping[str, Mapping[str, Any]], run_dir: Path) ->
         for cell in plan.config.data.cells:
             trials = plan.final(problem, cell, found)
             summaries = [found[trial.name] for trial in trials]
-            config, metric = plan.of(trials[0]), summaries[0]["metric"]
-            logs = [Metrics(run_dir / trial.name / "metrics.jsonl").rows() for trial in trials]
-            scored = [[row for row in log if f"validation_{metric}" in row] for log in logs]
+            config, metric = plan.of(trials[0]), tasks.find(problem).metric
+            logs = [log(run_dir / trial.name, config, metric) for trial in trials]
+            scored = [[row for row in rows if f"validation_{metric}" in row] for rows in logs]
             entries[TITLES[cell]] = Entry(
                 plan.units[problem, cell],
                 summaries[0]["parameters"],
                 config.train.learning_rate,
                 [summary["test"] for summary in summaries],
-                median(each for log in logs for each in step_seconds(log, config)),
+                median(each for rows in logs for each in step_seconds(rows, config)),
                 [row["step"] for row in scored[0]],
-                np.array([[row[f"validation_{metric}"] for row in rows] for rows in scored]),
+                np.array([[row[f"validation_{metric}"] for row in rows] for rows in scored], np.float64),
             )
-        pieces = json.loads((run_dir / trials[0].name / "data.json").read_bytes())["facts"].get("train")
+        noted = read_json(run_dir / trials[0].name / "data.json", facts="an object")
+        pieces = noted["facts"].get("train")
         epoch = pieces / plan.config.train.batch_size if pieces else THOUSAND
         name = "epoch" if pieces else f"{THOUSAND} steps"
         metric = tasks.find(own.task).metric
@@ -117,12 +125,28 @@ def gather(plan: Plan, found: Mapping[str, Mapping[str, Any]], run_dir: Path) ->
     return problems
 
 
+def log(path: Path, config: Config, metric: str) -> list[dict[str, Any]]:
+    """The rows of a finished run, which has those of all its evaluations and of a step.
+
+    Raises:
+      RunError: it lacks some.
+    """
+    file = Metrics(path / "metrics.jsonl")
+    rows, last = file.rows(), config.train.steps
+    found = [row["step"] for row in rows if f"validation_{metric}" in row]
+    due = [step for step in range(1, last + 1) if is_due(step, config.run.evaluate_every, config)]
+    if found != due or not any(row.get("seconds") for row in rows):
+        mend = f"remove the folder {path}, and its run is trained anew"
+        raise RunError(f"{file.path} is damaged: it should hold each evaluation and a step; {mend}")
+    return rows
+
+
 def step_seconds(rows: Sequence[Mapping[str, Any]], config: Config) -> list[float]:
     """What a step took, between rows of metrics.jsonl with no evaluation and no checkpoint between them.
 
     The first interval, in which it compiled, counts only where there is no other.
     """
-    logged = [(row["step"], row["seconds"]) for row in rows if "seconds" in row]
+    logged = [(row["step"], row["seconds"]) for row in rows if row.get("seconds")]
     every = config.run.evaluate_every, config.run.save_every
     took = [
         (after - before) / (end - start)
@@ -210,10 +234,15 @@ def as_json(problems: Sequence[Problem]) -> str:
         problem.name: problem._asdict()
         | {
             "entries": {
-                title: entry._asdict() | {"curves": entry.curves.tolist()}
+                title: entry._asdict() | {"curves": [[*map(known, curve)] for curve in entry.curves.tolist()]}
                 for title, entry in problem.entries.items()
             }
         }
         for problem in problems
     }
     return json.dumps(found, indent=1) + "\n"
+
+
+def known(score: float) -> float | None:
+    """A score as JSON has it, which has no word for one that is not finite."""
+    return score if math.isfinite(score) else None
