@@ -357,13 +357,16 @@ class TestRefusals:
                 task.sample(params, given, jax.random.key(0), task.config.sample)
             return str(error.value).removeprefix(f"{tmp_path}/")
 
-        wanted = "INPUT should be a .png file, or the number of an image of the test split"
+        wanted = "INPUT should be a .png or .jpg file, or the number of an image of the test split"
         assert refusal("hello") == f"hello: {wanted}"
         assert refusal("") == f".: {wanted}"
-        assert refusal(str(tmp_path / "no.png")) == "no.png: no such file"
+        assert refusal(str(tmp_path / "no.jpeg")) == "no.jpeg: no such file"
         Image.fromarray(np.zeros((28, 28), np.uint8)).save(tmp_path / "a.png")
         mend = "crop it, and bring it to that or to a multiple, such as 50 × 60"
         assert refusal(str(tmp_path / "a.png")) == f"a.png: 28 × 28 pixels, and the model reads 5 × 6: {mend}"
+        Image.fromarray(np.full((6, 5, 4), 9, np.uint8)).save(tmp_path / "a.png")
+        clear = "it is transparent in places; save it without transparency"
+        assert refusal(str(tmp_path / "a.png")) == f"a.png: {clear}"
         for given in ("30", "9" * 5000):
             assert refusal(given) == f"the test split has the images 0 to 29, and no {given}"
 
