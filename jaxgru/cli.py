@@ -69,7 +69,7 @@ Generates with the best checkpoint of a run.
               classify, translate  the text to read
               forecast             a table with the run's columns, to go on from its end
               music                a MIDI file or a score to go on with
-              digits               a .png file, or the number of an image of the test split
+              digits               a .png or .jpg file, or the number of an image of the test split
               speech               a .wav or .ts file, or the number of an utterance of the test split
               video                a video or a folder of frames, to go on with from its end
               adding, copy         numbers with two marks; ten digits

@@ -63,6 +63,28 @@ class Shrink:
         return rows @ (picture.astype(np.float32) @ columns.T)
 
 
+def fitted(picture: Floats, size: Size) -> Floats:
+    """A picture in the size that is read, which it has or is a whole multiple of.
+
+    Args:
+      picture: (k H, k W) for a whole k.
+      size: H and W.
+
+    Raises:
+      DataError: it is of another size. The message says what to do about it.
+
+    Example:
+      >>> fitted(np.array([[0, 1, 1, 1], [0, 1, 1, 1]], np.float32), Size(1, 2))
+      array([[0.5, 1. ]], dtype=float32)
+    """
+    before, times = Size(*picture.shape), len(picture) // size.height
+    if not times or before != (times * size.height, times * size.width):
+        tenfold = Size(10 * size.height, 10 * size.width)
+        mend = f"crop it, and bring it to that or to a multiple, such as {tenfold}"
+        raise DataError(f"{before} pixels, and the model reads {size}: {mend}")
+    return Shrink(before, size)(picture)
+
+
 def shares(before: int, after: int) -> Floats:
     """What share of each new pixel each of the old ones is, (after, before), along one axis.
 

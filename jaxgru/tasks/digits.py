@@ -23,7 +23,7 @@ from jaxgru.data.vocabulary import check_words
 from jaxgru.tasks.classification import imagepictures, imagereader, pixels, verdicts
 from jaxgru.tasks.classification.imagepictures import Told
 from jaxgru.tasks.classification.imagereader import ImageReader, Model
-from jaxgru.tasks.classification.looking import NUMBER, TABLES, Data, look, rim
+from jaxgru.tasks.classification.looking import NUMBER, PICTURE, TABLES, Data, look, rim
 from jaxgru.training.config import Config, option
 from jaxgru.training.errors import UserError
 from jaxgru.training.task import PyTree, Split, Task
@@ -40,7 +40,7 @@ if TYPE_CHECKING:
 class Sample:
     """The table [sample]: which image is looked at."""
 
-    input: str = option("0", f"a .png file, or {NUMBER}")
+    input: str = option("0", f"{PICTURE}, or {NUMBER}")
     exchange: str = option(
         "auto",
         "whether light and dark of a file change places; auto: where its ground is not as in training",
@@ -208,7 +208,7 @@ class Digits(Task):
         """What an INPUT means: what to call it, and its scaled pixels (H, W).
 
         Args:
-          name: a PNG file, or the number of an image of the test split.
+          name: a PNG or JPEG file, or the number of an image of the test split.
           exchange: whether light and dark of a file change places, see `Sample`.
 
         Raises:

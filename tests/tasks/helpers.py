@@ -2,7 +2,7 @@
 
 import json
 import shutil
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -35,6 +35,12 @@ def run(task: type[Task], path: Path, config: Config) -> dict[str, Any]:
     """Trains in a folder, from the start or from where it stopped, and returns the summary."""
     with claim(path, resume=True), Display(config.train.steps) as show:
         return train(task(config), config, RunFolder(path, config), show)
+
+
+def drawn(init: Callable[..., Any], *inputs: Any, scale: float = 0.3) -> Any:
+    """Parameters such as `init(key, *inputs)` makes, far from their start, for which nothing is compiled."""
+    chance, like = np.random.default_rng(0), jax.eval_shape(init, jax.random.key(0), *inputs)
+    return jax.tree.map(lambda leaf: chance.normal(0, scale, leaf.shape).astype(leaf.dtype), like)
 
 
 def summary_of(path: Path) -> dict[str, Any]:

@@ -3,6 +3,7 @@
 import json
 import shutil
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -25,7 +26,7 @@ from jaxgru.training.configfile import locate, read
 from jaxgru.training.errors import UserError
 from jaxgru.training.saved import open_run
 from tests.data.idxfiles import write
-from tests.tasks.helpers import config_of, run
+from tests.tasks.helpers import assert_fitted_alike, assert_resumed_alike, config_of, drawn, run, summary_of
 
 SMALL = {"hidden_size": 8, "layers": 2, "dropout": 0.0}
 TWO = {"means": [0.0, 0.0], "scales": [1.0, 1.0]}
@@ -72,7 +73,7 @@ def task(folder: Path) -> Digits:
 @pytest.fixture(scope="module")
 def params(task: Digits) -> Any:
     """Parameters far enough from their start that every layer matters."""
-    return jax.tree.map(lambda leaf: 2 * leaf, jax.jit(task.init)(jax.random.key(0)))
+    return drawn(task.init)
 
 
 @pytest.fixture(scope="module")
@@ -127,19 +128,15 @@ class TestData:
         assert (len(counts), counts.min(), counts.max()) == (45, 2, 3)
 
     def test_nothing_is_fitted_to_the_labels_of_the_test(
-        self, finished: Path, folder: Path, tmp_path: Path
+        self, finished: Path, task: Digits, folder: Path, tmp_path: Path
     ) -> None:
         """With these labels shuffled the model, its batches and its validation stay; the test scores change."""
         shutil.copytree(folder, tmp_path, dirs_exist_ok=True)
         path = tmp_path / "t10k-labels-idx1-ubyte"
         raw = path.read_bytes()
         path.write_bytes(raw[:8] + bytes(np.random.default_rng(1).permutation([*raw[8:]]).tolist()))
-        task, other = (Digits(make_config(of)) for of in (folder, tmp_path))
-        params = open_run(finished, find).params
-        assert other.vocabulary == task.vocabulary
-        for step in range(5):
-            jax.tree.map(np.testing.assert_array_equal, other.batch(step), task.batch(step))
-        assert other.evaluate(params, "validation") == task.evaluate(params, "validation")
+        other, params = Digits(make_config(tmp_path)), open_run(finished, find).params
+        assert_fitted_alike(task, other, params)
         assert task.evaluate(params, "test")["accuracy"] > 0.9
         assert other.evaluate(params, "test")["accuracy"] < 0.6
         assert max(scores["accuracy"] for scores in other.others.values()) < 0.6
@@ -183,10 +180,9 @@ class TestModel:
         options = imagereader.Model(**SMALL | {"pooling": "mean" if order == "rows" else "last"})
         model = imagereader.ImageReader(3, order, options)
         images = jax.random.normal(jax.random.key(1), (1, 4, 3))
-        params = model.init(jax.random.key(0), images)
-        before, after = (
-            model.apply(params, each, every=True) for each in (images, images.at[0, 2, 1].add(1))
-        )
+        params = drawn(model.init, images)
+        read = jax.jit(partial(model.apply, every=True))
+        before, after = (read(params, each) for each in (images, images.at[0, 2, 1].add(1)))
         assert before.shape == (imagereader.steps(4, 3, order), 1, 3)
         step = {"rows": 2, "pixels": 7, "permuted": imagereader.permutation(12).tolist().index(7)}[order]
         differ = jnp.abs(before - after).max((1, 2)) > 1e-7
@@ -204,7 +200,9 @@ class TestModel:
         """So that what the first steps read arrives at the end."""
 
         def reach(chrono: int) -> float:
-            model = imagereader.ImageReader(3, "pixels", imagereader.Model(**SMALL | {"chrono": chrono}))
+            model = imagereader.ImageReader(
+                3, "pixels", imagereader.Model(**SMALL | {"layers": 1, "chrono": chrono})
+            )
             images = jnp.ones((1, 6, 6))
 
             @jax.jit
@@ -226,10 +224,12 @@ class TestModel:
             assert float(value) == pytest.approx(-(wanted * odds).sum(1).mean(), rel=1e-5)
             assert carry == ()
 
-    @pytest.mark.parametrize("model", [{"dropout": 0.5}, {"shift": 1.0}, {"turn": 30.0}, {"stretch": 0.3}])
-    def test_disturbances_follow_the_key(self, folder: Path, params: Any, model: Any) -> None:
-        task = Digits(make_config(folder, model=SMALL | model))
-        loss = jax.jit(task.loss)
+    @pytest.mark.parametrize(
+        "model", [{"dropout": 0.5, "layers": 2}, {"shift": 1.0}, {"turn": 30.0}, {"stretch": 0.3}]
+    )
+    def test_disturbances_follow_the_key(self, folder: Path, model: Any) -> None:
+        task = Digits(make_config(folder, model=SMALL | {"layers": 1} | model))
+        loss, params = jax.jit(task.loss), drawn(task.init)
         losses = [loss(params, (), task.batch(0), jax.random.key(k))[0] for k in (1, 1, 2)]
         assert losses[0] == losses[1] != losses[2]
 
@@ -268,7 +268,7 @@ class TestBaselines:
 
 class TestRun:
     def test_it_learns_and_leaves_what_people_look_at(self, finished: Path) -> None:
-        summary = json.loads((finished / "summary.json").read_text())
+        summary = summary_of(finished)
         assert summary["higher_is_better"]
         assert summary["test"] > 0.9
         assert {"test_macro_f1", "baseline_logistic_accuracy"} <= {*summary["also"]}
@@ -280,19 +280,10 @@ class TestRun:
         assert f"1-NN on pixels                 {summary['baseline']:.4f}" in report
 
     def test_a_resumed_run_ends_in_the_same_bits(self, finished: Path, folder: Path, tmp_path: Path) -> None:
-        path = tmp_path / "resumed"
-        shutil.copytree(finished, path)
-        last = path / "checkpoints" / "00000060.safetensors"
-        whole = last.read_bytes()
-        for file in (path / "summary.json", last, last.with_suffix(".json")):
-            file.unlink()
-        summary = run(Digits, path, make_config(folder))
-        assert last.read_bytes() == whole
-        before = json.loads((finished / "summary.json").read_text())
-        assert (summary["test"], summary["also"]) == (before["test"], before["also"])
+        assert_resumed_alike(Digits, finished, tmp_path / "resumed", make_config(folder))
 
     def test_a_run_is_opened_with_the_same_scores(self, finished: Path) -> None:
-        summary = json.loads((finished / "summary.json").read_text())
+        summary = summary_of(finished)
         assert open_run(finished, find).evaluate()["test"]["accuracy"] == summary["test"]
 
     def test_an_image_of_the_test_is_named(self, finished: Path) -> None:
@@ -357,13 +348,16 @@ class TestRefusals:
                 task.sample(params, given, jax.random.key(0), task.config.sample)
             return str(error.value).removeprefix(f"{tmp_path}/")
 
-        wanted = "INPUT should be a .png file, or the number of an image of the test split"
+        wanted = "INPUT should be a .png or .jpg file, or the number of an image of the test split"
         assert refusal("hello") == f"hello: {wanted}"
         assert refusal("") == f".: {wanted}"
-        assert refusal(str(tmp_path / "no.png")) == "no.png: no such file"
+        assert refusal(str(tmp_path / "no.jpeg")) == "no.jpeg: no such file"
         Image.fromarray(np.zeros((28, 28), np.uint8)).save(tmp_path / "a.png")
         mend = "crop it, and bring it to that or to a multiple, such as 50 × 60"
         assert refusal(str(tmp_path / "a.png")) == f"a.png: 28 × 28 pixels, and the model reads 5 × 6: {mend}"
+        Image.fromarray(np.full((6, 5, 4), 9, np.uint8)).save(tmp_path / "a.png")
+        clear = "it is transparent in places; save it without transparency"
+        assert refusal(str(tmp_path / "a.png")) == f"a.png: {clear}"
         for given in ("30", "9" * 5000):
             assert refusal(given) == f"the test split has the images 0 to 29, and no {given}"
 

@@ -2,7 +2,6 @@
 
 import json
 import math
-import shutil
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -25,10 +24,11 @@ from jaxgru.training.configfile import locate, read
 from jaxgru.training.errors import UserError
 from jaxgru.training.saved import open_run
 from tests.data.moving import encode, make_frames, save_all
-from tests.tasks.helpers import config_of, run
+from tests.tasks.helpers import assert_fitted_alike, assert_resumed_alike, config_of, drawn, run, summary_of
 
 FORETELL = jax.jit(foretell, static_argnums=(0, 3))
 COUNT, CONTEXT, HORIZON = 60, 3, 2
+STEPS = 3  # of a closed loop
 SMALL = {"hidden_size": 4, "layers": 1}
 
 
@@ -66,11 +66,7 @@ def task(path: Path) -> Video:
 @pytest.fixture(scope="module")
 def params(task: Video) -> Any:
     """Parameters of a model that does more than to copy."""
-    params = jax.jit(task.init)(jax.random.key(0))
-    kernel = params["params"]["Conv_0"]["kernel"]
-    assert not kernel.any()
-    params["params"]["Conv_0"]["kernel"] = 0.3 * jax.random.normal(jax.random.key(1), kernel.shape)
-    return params
+    return drawn(task.init)
 
 
 @pytest.fixture(scope="module")
@@ -143,21 +139,15 @@ class TestData:
         assert not np.array_equal(task.batch(18), task.batch(17))
 
     def test_nothing_is_fitted_to_the_test(
-        self, path: Path, frames: np.ndarray, params: Any, tmp_path: Path
+        self, task: Video, frames: np.ndarray, params: Any, tmp_path: Path
     ) -> None:
         """With other test frames all that is fitted stays, and so does validation; the test scores change."""
         changed = np.concatenate([frames[:48], make_frames(12, seed=9)])
-        tasks = [
-            Video(make_config(each)) for each in (path, encode(tmp_path / "b.mkv", changed, "ffv1", "gray"))
-        ]
-        assert tasks[0].vocabulary == tasks[1].vocabulary
-        np.testing.assert_array_equal(*(each.batch(3) for each in tasks))
-        validation, test = (
-            [each.evaluate(params, part) for each in tasks] for part in ("validation", "test")
-        )
-        assert validation[0] == validation[1]
-        assert test[0]["mse"] != test[1]["mse"]
-        assert tasks[0].baseline() != tasks[1].baseline()
+        other = Video(make_config(encode(tmp_path / "b.mkv", changed, "ffv1", "gray")))
+        assert_fitted_alike(task, other, params)
+        scores, others = (each.evaluate(params, "test") for each in (task, other))
+        assert scores["mse"] != others["mse"]
+        assert task.baseline() != other.baseline()
 
     def test_empty_means_a_clip_by_name(
         self, frames: np.ndarray, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
@@ -179,19 +169,16 @@ class TestModel:
         frames = task.windows("test", 1).seen
         other = frames.copy()
         other[:, 2] = 1 - other[:, 2]
-        said, changed = (FORETELL(task.model, params, jnp.asarray(each), 2) for each in (frames, other))
+        said, changed = (FORETELL(task.model, params, jnp.asarray(each), STEPS) for each in (frames, other))
         np.testing.assert_array_equal(said[:, :2], changed[:, :2])
         assert (jnp.abs(said[:, 2:] - changed[:, 2:]).max((2, 3)) > 1e-3).all()
 
     def test_the_closed_loop_reads_what_was_said(self, task: Video, params: Any) -> None:
         """As if the predictions had come as frames."""
         frames = jnp.asarray(task.windows("test", 1).seen)
-        said = FORETELL(task.model, params, frames, 4)
-        whole = jnp.concatenate([frames, said[:, CONTEXT - 1 :]], 1)
-        for known in (CONTEXT, CONTEXT + 2):
-            np.testing.assert_allclose(
-                FORETELL(task.model, params, whole[:, :known], 1)[:, -1], said[:, known - 1], atol=1e-5
-            )
+        said = FORETELL(task.model, params, frames, STEPS)
+        whole = jnp.concatenate([frames, said[:, CONTEXT - 1 : -1]], 1)
+        np.testing.assert_allclose(FORETELL(task.model, params, whole, 1), said, atol=1e-5)
 
     def test_the_motion_of_the_last_two_frames_is_read(self, task: Video, params: Any) -> None:
         frames = task.windows("test", 1).seen
@@ -201,11 +188,16 @@ class TestModel:
 
     def test_the_loss_is_that_of_what_is_predicted(self, path: Path) -> None:
         task = Video(make_config(path, model={"layers": 2, "patch": 1, "closed": 2}))
-        params = jax.tree.map(lambda leaf: leaf + 0.02, jax.jit(task.init)(jax.random.key(0)))
         batch = task.batch(0)
-        said = np.asarray(FORETELL(task.model, params, batch[:, :CONTEXT], 2))
+
+        @jax.jit
+        def both(params: Any) -> Any:
+            said = foretell(task.model, params, batch[:, :CONTEXT], 2)
+            return said, *task.loss(params, (), batch, jax.random.key(0))
+
+        said, loss, carry = both(drawn(task.init, scale=0.1))
+        assert said.shape[1] == CONTEXT + 1
         expected = np.square(said[:, 1:] - batch[:, 2:]).mean() / task.fitted.change**2
-        loss, carry = jax.jit(task.loss)(params, (), batch, jax.random.key(0))
         assert float(loss) == pytest.approx(expected, rel=1e-5)
         assert carry == ()
 
@@ -223,11 +215,10 @@ class TestModel:
         found = task.model.scale
         np.testing.assert_allclose(found, (train.mean(), train.std(), moved), rtol=1e-5)
 
-    def test_units_are_no_matter(self) -> None:
+    def test_units_are_no_matter(self, params: Any) -> None:
         """Frames that are twice as bright and twice as far apart are predicted twice as bright."""
         frames = jnp.asarray(np.random.default_rng(0).random((1, 3, 8, 8), np.float32))
         plain, double = (Predictor(Model(**SMALL), Scale(k * 0.5, k * 0.2, k * 0.1)) for k in (1, 2))
-        params = jax.tree.map(lambda leaf: leaf + 0.1, jax.jit(plain.init)(jax.random.key(0), frames))
         read = jax.jit(apply, static_argnums=0)
         np.testing.assert_allclose(
             read(double, params, 2 * frames)[0], 2 * read(plain, params, frames)[0], rtol=1e-4
@@ -289,7 +280,7 @@ class TestQuality:
 
 class TestRuns:
     def test_it_learns_to_beat_the_copy(self, finished: Path) -> None:
-        summary = json.loads((finished / "summary.json").read_text())
+        summary = summary_of(finished)
         assert summary["test"] < 0.8 * summary["baseline"]
         assert summary["also"]["test_relative"] == pytest.approx(summary["test"] / summary["baseline"])
 
@@ -313,14 +304,7 @@ class TestRuns:
         assert (again / "test.gif").read_bytes() == (finished / "test.gif").read_bytes()
 
     def test_a_run_goes_on_where_it_stopped(self, finished: Path, path: Path, tmp_path: Path) -> None:
-        stopped = tmp_path / "stopped"
-        shutil.copytree(finished, stopped)
-        (stopped / "summary.json").unlink()
-        for file in (stopped / "checkpoints").glob("000000[34]0.*"):
-            file.unlink()
-        run(Video, stopped, make_config(path))
-        name = "checkpoints/00000040.safetensors"
-        assert (stopped / name).read_bytes() == (finished / name).read_bytes()
+        assert_resumed_alike(Video, finished, tmp_path / "resumed", make_config(path))
 
     def test_a_run_scores_the_same_elsewhere(
         self,
@@ -332,7 +316,7 @@ class TestRuns:
         monkeypatch.chdir(tmp_path)
         assert main(["evaluate", str(finished)]) == 0
         found = json.loads(capsys.readouterr().out)
-        assert found["test"]["mse"] == json.loads((finished / "summary.json").read_text())["test"]
+        assert found["test"]["mse"] == summary_of(finished)["test"]
 
 
 class TestSamples:

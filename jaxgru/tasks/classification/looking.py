@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import numpy.typing as npt
 
-from jaxgru.data import DataError, png
+from jaxgru.data import DataError, stills
+from jaxgru.data.grey import Size, fitted
 from jaxgru.tasks.classification.imagereader import ORDERS
 from jaxgru.tasks.options import keep_path
 from jaxgru.training.config import option
@@ -16,9 +17,10 @@ from jaxgru.training.config import option
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from jaxgru.data.png import Floats
+    from jaxgru.data.grey import Floats
 
 TABLES = {"digits": "digits of 8 × 8 pixels (UCI)", "mnist-5k": "5000 digits of MNIST"}
+PICTURE = "a .png or .jpg file"
 NUMBER = "the number of an image of the test split"
 GROUNDS = {True: "dark on light", False: "light on dark"}  # by whether the ground is bright
 
@@ -61,7 +63,7 @@ def look(path: Path, size: tuple[int, int], exchange: str, *, bright: bool) -> t
     """Reads a picture as images of training are.
 
     Args:
-      path: a PNG.
+      path: a PNG or JPEG file.
       size: H and W of images of training.
       exchange: "yes" or "no", whether light and dark change places; "auto", if the picture's ground is not as theirs.
       bright: whether the ground of images of training is bright.
@@ -70,11 +72,15 @@ def look(path: Path, size: tuple[int, int], exchange: str, *, bright: bool) -> t
       What to call it, with what was done to it, and its pixels (H, W) from 0 to 1.
 
     Raises:
-      DataError: it is no PNG, damaged, or of another size.
+      DataError: it is none, damaged, transparent, or of another size.
     """
-    if path.suffix.lower() != ".png":
-        raise DataError(f"{path}: INPUT should be a .png file, or {NUMBER}")
-    found = png.fitted(path, png.read(path), *size)
+    if path.suffix.lower() not in stills.STILLS:
+        raise DataError(f"{path}: INPUT should be {PICTURE}, or {NUMBER}")
+    picture = stills.read(path)
+    try:
+        found = fitted(picture, Size(*size))
+    except DataError as error:
+        raise DataError(f"{path}: {error}") from None
     own = bool(rim(found[None]).mean() > 0.5)
     title = f"{path}, {GROUNDS[own]} as images of training are"
     if own != bright:
