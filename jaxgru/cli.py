@@ -23,7 +23,7 @@ from jaxgru.checks import did_you_mean
 from jaxgru.tasks import find
 from jaxgru.training.config import Config, MeshConfig, RunConfig, changes, flat, keys, lookup, table_keys
 from jaxgru.training.configfile import from_word, locate, read, split, toml_value
-from jaxgru.training.display import display, table
+from jaxgru.training.display import display, show_file, table
 from jaxgru.training.errors import Interrupted, RunError, UserError
 from jaxgru.training.grid import Grid, train_grid
 from jaxgru.training.loop import train as training_loop
@@ -231,12 +231,13 @@ def run_training(config: Config, *, resume: bool) -> int:
     path = Path(config.run.dir) if config.run.dir else new_folder(config.task)
     config = dataclasses.replace(config, run=dataclasses.replace(config.run, dir=str(path)))
     with claim(path, resume=resume), display(config.train.steps) as show:
-        run = RunFolder(path, config)
+        run, of = RunFolder(path, config), find(config.task)
         if (path / "summary.json").exists():
-            show.say(f"{path} is finished; nothing is left to do\n{table(run.summary())}")
+            left = show_file(path / of.left) if issubclass(of, Grid) else table(run.summary())
+            show.say(f"{path} is finished; nothing is left to do\n{left}")
             return 0
         show.say(f"{config.task}: reading the data, for the run in {path}")
-        task = find(config.task)(config)
+        task = of(config)
         try:
             if isinstance(task, Grid):
                 train_grid(task, config, run, show)
@@ -248,7 +249,8 @@ def run_training(config: Config, *, resume: bool) -> int:
             where = f"{error.filename}: {error.strerror}" if error.filename else str(error)
             raise RunError(f"{where}; {run.last_checkpoint()}") from error
         except Interrupted:
-            kept = "finished runs stay" if isinstance(task, Grid) else run.last_checkpoint()
+            many = "finished runs stay, and the one at hand is saved"
+            kept = many if isinstance(task, Grid) else run.last_checkpoint()
             show.say(f"stopped; {kept}; go on with: python train.py --resume run.dir={path}")
             raise
     return 0

@@ -119,10 +119,12 @@ class Adding(Dependencies):
         said = self.say(params, batch)
         figure = new_figure(8.4, 4.4, "constrained")
         panels = figure.subplots(1, len(self.networks), sharex=True, sharey=True, squeeze=False)[0]
+        values = np.concatenate([of[:, 0] for of in said.values()])
+        lowest, highest = min(-0.1, float(values.min()) - 0.1), max(2.1, float(values.max()) + 0.1)
         for axes, (name, title) in zip(panels, self.networks.items(), strict=True):
             axes.plot([0, 2], [0, 2], color="0.6", linewidth=1)
             axes.plot(batch["answers"], said[name][:, 0], ".", color="C0", alpha=0.7)
-            axes.set(xlabel="true sum", title=title, xlim=(0, 2), ylim=(-0.1, 2.1), aspect="equal")
+            axes.set(xlabel="true sum", title=title, xlim=(0, 2), ylim=(lowest, highest), aspect="equal")
             axes.grid(alpha=0.3)
         panels[0].set_ylabel("said to be")
         save(figure, run_dir / "sums.png")

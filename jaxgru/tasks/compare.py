@@ -46,6 +46,7 @@ class Compare(Grid):
     metric = "nll"
     higher_is_better = False
     ragged = True
+    left = "comparison.txt"
     Data, Model, Sample = Data, Model, Sample
 
     def __init__(self, config: Config) -> None:

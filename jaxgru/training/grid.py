@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import abc
-from typing import TYPE_CHECKING, Any, NoReturn
+from typing import TYPE_CHECKING, Any, ClassVar, NoReturn
 
 from jaxgru.training.config import FREE_ON_RESUME, flat, flatten
 from jaxgru.training.configfile import parse
-from jaxgru.training.display import Part, clock, number, show_file, table, words
+from jaxgru.training.display import Part, clock, number, show_file, words
 from jaxgru.training.errors import RunError, UserError
 from jaxgru.training.interrupts import Interrupts
 from jaxgru.training.loop import train
@@ -32,7 +32,12 @@ class Grid(Task):
 
     Each is a run like any other, in the folder of its name: it can be looked at by itself, a finished one is used as
     it stands, and a stopped one goes on.
+
+    Attributes:
+      left: the .txt file of what its runs show together.
     """
+
+    left: ClassVar[str]
 
     @property
     @abc.abstractmethod
@@ -129,7 +134,6 @@ def train_grid(grid: Grid, config: Config, run: RunFolder, show: Display) -> Sum
         } | grid.conclude(found)
         written = grid.leave(found, run.path)
         run.finish(summary)
-        show.say(table(summary))
         for path in written:
             show.say(show_file(path))
         return summary

@@ -329,6 +329,11 @@ class TestReport:
         rows = [{"step": i, "loss": 1.0, "seconds": s} for i, s in enumerate(seconds, 1)]
         assert step_seconds(rows, config) == [1, 1.5, 1.5, 1, 1]
         assert step_seconds(rows[:1], config) == [10]
+        rows[2]["seconds"] = 90  # it compiled another shape
+        assert step_seconds(rows[:4], config) == [1]
+        often = Config(**{**vars(config), "run": RunConfig("", 1, 3, 2)})
+        rows = [{"step": i, "seconds": s} for i, s in ((2, 9.0), (4, 12.0), (6, 14.0))]
+        assert step_seconds(rows, often) == [1]  # an evaluation in each interval: the quickest
 
     def test_no_more_is_said_than_the_seeds_allow(self) -> None:
         def entry(*tests: float) -> Entry:

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from jaxgru.tasks.comparison.report import SIMPLE
 from jaxgru.tasks.pictures import new_figure, save
 from jaxgru.training.display import words
 
@@ -31,14 +32,18 @@ def draw(path: Path, problems: Sequence[Problem]) -> None:
         for i, (title, entry) in enumerate(problem.entries.items()):
             steps, mean = np.array(entry.steps), entry.curves.mean(0)
             for axes, xs in ((left, steps), (right, steps * entry.step_seconds)):
-                axes.plot(xs, mean, color=f"C{i}", linewidth=1.5, label=title)
+                axes.plot(xs, mean, color=f"C{i}", linewidth=1.5, marker=".", label=title)
                 axes.fill_between(xs, entry.curves.min(0), entry.curves.max(0), color=f"C{i}", alpha=0.15)
         score = words(problem.metric)
         left.set(xlabel="step", ylabel=f"{problem.name}: {score}, validation")
         right.set_xlabel("seconds of training")
         for axes in (left, right):
             axes.axhline(
-                problem.baseline, color="0.4", linestyle="--", linewidth=1, label="simple method (test)"
+                problem.baseline,
+                color="0.4",
+                linestyle="--",
+                linewidth=1,
+                label=f"{SIMPLE[problem.name]} (test split)",
             )
             axes.grid(alpha=0.3)
             axes.set_xlim(left=0)
@@ -48,5 +53,5 @@ def draw(path: Path, problems: Sequence[Problem]) -> None:
         )
         if highest > FAR * lowest:
             left.set_yscale("log")
-    panels[0][0].legend(fontsize=8)
+        left.legend(fontsize=8)
     save(figure, path)

@@ -30,8 +30,12 @@ FIRST, PLAIN = "gru", "rnn"  # whose scores on music are the task's and its base
 class Data:
     """The table [data]: what is compared, on what, and how often."""
 
-    cells: tuple[str, ...] = option(tuple(TITLES), "the recurrences", choices=tuple(TITLES))
-    problems: tuple[str, ...] = option(PROBLEMS, "what they learn", choices=PROBLEMS)
+    cells: tuple[str, ...] = option(
+        tuple(TITLES),
+        "the recurrences; gru must be one: its mean on music is the score",
+        choices=tuple(TITLES),
+    )
+    problems: tuple[str, ...] = option(PROBLEMS, "what they learn; music must be one", choices=PROBLEMS)
     seeds: int = option(3, "runs of each, with seeds from that of the config on", at_least=1, at_most=1000)
     rates: tuple[float, ...] = option(
         (1.0,),

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import math
 from itertools import pairwise
-from statistics import fmean, median, stdev
+from statistics import fmean, stdev
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
@@ -13,7 +13,7 @@ import numpy as np
 from jaxgru import tasks
 from jaxgru.tasks.recurrences import TITLES
 from jaxgru.training.dispatch import is_due
-from jaxgru.training.display import number, words
+from jaxgru.training.display import UNUSUAL, number, words
 from jaxgru.training.errors import RunError
 from jaxgru.training.metrics import Metrics
 from jaxgru.training.run import read_json
@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     from jaxgru.tasks.comparison.plan import Plan
     from jaxgru.training.config import Config
 
+SIMPLE = {"music": "a Markov model of each note", "adding": "to say 1 always"}
 THOUSAND = 1000  # steps that stand for an epoch where every sequence is new
 
 
@@ -38,7 +39,7 @@ class Entry(NamedTuple):
       parameters: of the whole network.
       rate: its learning rate.
       tests: the score on the test split of each seed.
-      step_seconds: what one step of training takes.
+      step_seconds: what one step of training takes, the mean.
       steps: at which the validation split was scored.
       curves: (seeds, steps), what it scored then.
     """
@@ -112,7 +113,7 @@ def gather(plan: Plan, found: Mapping[str, Mapping[str, Any]], run_dir: Path) ->
                 summaries[0]["parameters"],
                 config.train.learning_rate,
                 [summary["test"] for summary in summaries],
-                median(each for rows in logs for each in step_seconds(rows, config)),
+                fmean(each for rows in logs for each in step_seconds(rows, config)),
                 [row["step"] for row in scored[0]],
                 np.array([[row[f"validation_{metric}"] for row in rows] for rows in scored], np.float64),
             )
@@ -144,16 +145,19 @@ def log(path: Path, config: Config, metric: str) -> list[dict[str, Any]]:
 def step_seconds(rows: Sequence[Mapping[str, Any]], config: Config) -> list[float]:
     """What a step took, between rows of metrics.jsonl with no evaluation and no checkpoint between them.
 
-    The first interval, in which it compiled, counts only where there is no other.
+    Intervals that took many times as long as the quickest are left out: they compiled. Where each has an
+    evaluation between, the quickest counts; where there is one row, all that was before it.
     """
     logged = [(row["step"], row["seconds"]) for row in rows if row.get("seconds")]
     every = config.run.evaluate_every, config.run.save_every
-    took = [
-        (after - before) / (end - start)
-        for (start, before), (end, after) in pairwise(logged)
-        if all(start % each for each in every)
-    ]
-    return took or [logged[-1][1] / logged[-1][0]]
+    took: list[float] = []
+    more: list[float] = []
+    for (start, before), (end, after) in pairwise(logged):
+        interrupted = any((end - 1) // each > (start - 1) // each for each in every)
+        (more if interrupted else took).append((after - before) / (end - start))
+    if not took:
+        return [min(more)] if more else [logged[-1][1] / logged[-1][0]]
+    return [each for each in took if each <= UNUSUAL * min(took)]
 
 
 def verdict(problem: Problem) -> str:
@@ -198,7 +202,9 @@ def table(problem: Problem) -> list[list[str]]:
 
 def heading(problem: Problem) -> str:
     """What the scores of a table are."""
-    return f"{words(problem.metric)}, lower is better; a simple method has {number(problem.baseline)}"
+    simple = f"{SIMPLE[problem.name]} has {number(problem.baseline)}"
+    epoch = f"; {problem.epoch_name}: {problem.epoch:.4g} steps" * (problem.epoch != THOUSAND)
+    return f"{words(problem.metric)} on the test split, lower is better; {simple}{epoch}"
 
 
 def plain(problems: Sequence[Problem]) -> str:

@@ -82,7 +82,9 @@ def draw_learning(
     name, level = idle
     axes.axhline(level, color="0.4", linestyle="--", linewidth=1, label=name)
     for (network, points), style in zip(curves.items(), STYLES, strict=False):
-        axes.plot([step for step, _ in points], [score for _, score in points], label=network, **style)
+        axes.plot(
+            [step for step, _ in points], [score for _, score in points], label=network, marker=".", **style
+        )
     for step, length in growth.items():
         axes.axvline(step, color="0.7", linewidth=0.8, linestyle=":")
         where = axes.get_xaxis_transform()
