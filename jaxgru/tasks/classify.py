@@ -18,10 +18,11 @@ from jaxgru.data import Buckets, DataError
 from jaxgru.data.fetching import fetch
 from jaxgru.data.labelled import Example, Labelled, short, tokenise
 from jaxgru.data.padding import pieces
-from jaxgru.data.vocabulary import Words, check_words
+from jaxgru.data.vocabulary import Words
 from jaxgru.layers.attention.pooling import AttentionPooling, AttentionPoolingParams
 from jaxgru.nn.linen import GRU
 from jaxgru.tasks.classification import tfidf, verdicts
+from jaxgru.tasks.classification.classes import check_classes, numbered
 from jaxgru.tasks.classification.verdicts import Reading
 from jaxgru.tasks.options import buckets, keep_path
 from jaxgru.training.config import Config, option
@@ -159,9 +160,7 @@ class Classify(Task):
     @classmethod
     def restore(cls, config: Config, vocabulary: Any) -> Self:
         """Rebuild the task of a run folder; its texts are read when first needed."""
-        check_words(vocabulary, "words", "classes")
-        if len(vocabulary["classes"]) < 2:
-            raise ValueError("vocabulary should have two classes or more")
+        check_classes(vocabulary, "words")
         return cls(config, vocabulary)
 
     @cached_property
@@ -188,8 +187,7 @@ class Classify(Task):
         return [self.words.encode(words[: self.config.data.longest]) for _, words in examples]
 
     def _labels(self, examples: Sequence[Example]) -> Ints:
-        numbers = {label: number for number, label in enumerate(self.classes)}
-        return np.array([numbers[label] for label, _ in examples], np.int32)
+        return numbered((label for label, _ in examples), self.classes)
 
     @cached_property
     def buckets(self) -> Buckets:
@@ -285,12 +283,10 @@ class Classify(Task):
         examples = self.texts.test
         reading = self.read(params, examples)
         counts = self._confusion(examples, reading.odds.argmax(1))
-        paths = [run_dir / name for name in ("report.txt", "confusion.png", "attention.png")]
-        text = verdicts.report(counts, self.classes, self.others) + "\n"
-        paths[0].write_text(text, encoding="utf-8")
-        verdicts.draw_confusion(paths[1], counts, self.classes)
-        verdicts.draw_attention(paths[2], verdicts.choose(examples, reading, self.classes))
-        return paths
+        paths = verdicts.write(run_dir, counts, self.classes, self.others)
+        picture = run_dir / "attention.png"
+        verdicts.draw_attention(picture, verdicts.choose(examples, reading, self.classes))
+        return [*paths, picture]
 
 
 def _apply(

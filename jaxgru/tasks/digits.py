@@ -12,18 +12,18 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import numpy.typing as npt
-import optax
 
 from jaxgru.data import DataError, images
 from jaxgru.data.channels import Scaler
 from jaxgru.data.fetching import fetch
-from jaxgru.data.labelled import short
+from jaxgru.data.grey import Size
 from jaxgru.data.padding import pieces
-from jaxgru.data.vocabulary import check_words
 from jaxgru.tasks.classification import imagepictures, imagereader, pixels, verdicts
+from jaxgru.tasks.classification.classes import check_classes, check_same, nats, numbered, place_of
 from jaxgru.tasks.classification.imagepictures import Told
 from jaxgru.tasks.classification.imagereader import ImageReader, Model
 from jaxgru.tasks.classification.looking import NUMBER, PICTURE, TABLES, Data, look, rim
+from jaxgru.tasks.options import turns
 from jaxgru.training.config import Config, option
 from jaxgru.training.errors import UserError
 from jaxgru.training.task import PyTree, Split, Task
@@ -77,9 +77,7 @@ class Digits(Task):
         """Rebuild the task of a run folder; its images are read when first needed."""
         if not (isinstance(vocabulary, dict) and vocabulary.keys() == KEYS):
             raise ValueError(f"vocabulary should be {', '.join(sorted(KEYS))}")
-        check_words({"classes": vocabulary["classes"]}, "classes")
-        if len(vocabulary["classes"]) < 2:
-            raise ValueError("vocabulary should have two classes or more")
+        check_classes({"classes": vocabulary["classes"]})
         for name in ("height", "width"):
             if type(vocabulary[name]) is not int or not 0 < vocabulary[name] <= 1 << 16:
                 raise ValueError(f"{name} should be a number of pixels, not {vocabulary[name]!r}")
@@ -128,8 +126,7 @@ class Digits(Task):
         return self.scaler(of[..., None])[..., 0]
 
     def _labels(self, part: Part) -> Ints:
-        numbers = {label: number for number, label in enumerate(self.classes)}
-        return np.array([numbers[str(label)] for label in part.labels], np.int32)
+        return numbered(map(str, part.labels), self.classes)
 
     def facts(self) -> dict[str, Any]:
         """Where the images are from, their SHA-256, how many are for what, and what was left out."""
@@ -158,21 +155,14 @@ class Digits(Task):
 
     def batch(self, step: int) -> PyTree:
         """Scaled images (B, H, W) and the numbers (B,) of their classes; epochs follow each other without a gap."""
-        count, rows = len(self.train.labels), self.config.train.batch_size
-        epochs, places = np.divmod(np.arange(step * rows, (step + 1) * rows), count)
-        chosen = np.empty(rows, np.int64)
-        for epoch in np.unique(epochs):
-            order = np.random.default_rng([self.config.seed, epoch]).permutation(count)
-            chosen[epochs == epoch] = order[places[epochs == epoch]]
+        chosen = turns(step, self.config.train.batch_size, len(self.train.labels), self.config.seed)
         return {"images": self.train.pixels[chosen], "labels": self.train.labels[chosen]}
 
     def loss(self, params: PyTree, carry: PyTree, batch: PyTree, key: jax.Array) -> tuple[jax.Array, PyTree]:
         """Nats per image of one batch, of labels as smooth as the config says."""
         training = {"deterministic": False, "rngs": {"dropout": key}}
         logits = cast("jax.Array", self.model.apply(params, batch["images"], **training))
-        sure = jax.nn.one_hot(batch["labels"], len(self.classes))
-        wanted = optax.smooth_labels(sure, self.config.model.label_smoothing)
-        return optax.softmax_cross_entropy(logits, wanted).mean(), carry
+        return nats(logits, batch["labels"], self.config.model.label_smoothing).mean(), carry
 
     def read(self, params: PyTree, scaled: Floats) -> Floats:
         """The probability (N, classes) of each class of some scaled images."""
@@ -222,10 +212,8 @@ class Digits(Task):
                 raise UserError(str(error)) from None
             return title, self._scale(found * known["highest"])
         test = self._same().test
-        if len(name) > 9 or int(name) >= len(test.labels):
-            raise UserError(f"the test split has the images 0 to {len(test.labels) - 1}, and no {name}")
-        title = f"image {int(name)} of the test split, {test.labels[int(name)]}"
-        return title, self._scale(test.pixels[int(name)])
+        number = place_of(name, len(test.labels), "images")
+        return f"image {number} of the test split, {test.labels[number]}", self._scale(test.pixels[number])
 
     def _same(self) -> Images:
         """The images, which are of the kind that the model has learnt from.
@@ -234,13 +222,9 @@ class Digits(Task):
           UserError: they are no longer, as the files have changed since.
         """
         data = self.images
-        pixels = "{} × {}".format(*data.train.pixels.shape[:0:-1])
-        for what, now, then in (
-            ("pixels", pixels, "{} × {}".format(*self.size[::-1])),
-            ("classes", short(", ".join(data.classes)), short(", ".join(self.classes))),
-        ):
-            if now != then:
-                raise UserError(f"{data.source}: changed since the run: {what}: {now}, and then {then}")
+        height, width = data.train.pixels.shape[1:]
+        pixels = Size(height, width), Size(*self.size)
+        check_same(data.source, self.classes, data.classes, {"pixels": pixels})
         return data
 
     def sample(self, params: PyTree, prompt: str | None, key: jax.Array, options: Any) -> str:
@@ -253,13 +237,11 @@ class Digits(Task):
     def finish(self, params: PyTree, run_dir: Path, key: jax.Array) -> list[Path]:
         """Write report.txt, confusion.png, mistakes.png and reading.png, all of the test split."""
         del key
-        test, what = self._scaled(self.images.test), "images"
+        test = self._scaled(self.images.test)
         odds = self.read(params, test.pixels)
         counts = self._confusion(test.labels, odds.argmax(1))
-        paths = [run_dir / name for name in ("report.txt", "confusion.png", "mistakes.png", "reading.png")]
-        text = verdicts.report(counts, self.classes, self.others, what) + "\n"
-        paths[0].write_text(text, encoding="utf-8")
-        verdicts.draw_confusion(paths[1], counts, self.classes, what)
+        paths = verdicts.write(run_dir, counts, self.classes, self.others, "images")
+        paths += [run_dir / "mistakes.png", run_dir / "reading.png"]
         told = [
             Told(row, image, self.classes[label], self.classes[int(found.argmax())], float(found.max()))
             for row, (image, label, found) in enumerate(zip(test.pixels, test.labels, odds, strict=True))

@@ -20,7 +20,7 @@ from jaxgru.tasks.forecasting.forecaster import Forecaster, Model, apply, losses
 from jaxgru.tasks.forecasting.horizons import Horizons
 from jaxgru.tasks.forecasting.outlook import Outlook
 from jaxgru.tasks.forecasting.scaling import AROUND, TRANSFORMS
-from jaxgru.tasks.options import check_shares, keep_path
+from jaxgru.tasks.options import check_shares, keep_path, turns
 from jaxgru.training.config import Config, option
 from jaxgru.training.errors import UserError
 from jaxgru.training.task import PyTree, Split, Task
@@ -163,15 +163,8 @@ class Forecast(Task):
 
     def batch(self, step: int) -> PyTree:
         """The windows of some origins, drawn without repeats within an epoch: batch axis 1."""
-        size, count = self.config.train.batch_size, len(self.train)
-        epochs, places = np.divmod(np.arange(step * size, (step + 1) * size), count)
-        orders = {
-            epoch: np.random.default_rng([self.config.seed, epoch]).permutation(count)
-            for epoch in {*epochs.tolist()}
-        }
-        origins = self.train[
-            [orders[epoch][place] for epoch, place in zip(epochs.tolist(), places, strict=True)]
-        ]
+        size, seed = self.config.train.batch_size, self.config.seed
+        origins = self.train[turns(step, size, len(self.train), seed)]
         known = self.series.known[ahead(origins, self.config.data.horizon)].T
         seen = self.seen
         return {

@@ -80,8 +80,7 @@ class Sample:
 
     def __post_init__(self) -> None:
         """Keep the prompt whole, for a run is opened from anywhere."""
-        if self.prompt:
-            object.__setattr__(self, "prompt", str(Path(self.prompt).absolute()))
+        keep_path(self, "prompt")
 
 
 class Compose(Task):

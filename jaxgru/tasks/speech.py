@@ -11,17 +11,15 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import numpy.typing as npt
-import optax
 
 from jaxgru.data import Buckets, DataError, sound
 from jaxgru.data.channels import Scaler
 from jaxgru.data.fetching import fetch
-from jaxgru.data.labelled import short
 from jaxgru.data.padding import pieces
 from jaxgru.data.utterances import Utterance, Utterances, load
-from jaxgru.data.vocabulary import check_words
 from jaxgru.tasks.classification import frames as pictures
 from jaxgru.tasks.classification import summaries, verdicts
+from jaxgru.tasks.classification.classes import check_classes, check_same, nats, numbered, place_of
 from jaxgru.tasks.classification.frames import Shown
 from jaxgru.tasks.classification.hearing import Data, Heard, hear
 from jaxgru.tasks.classification.listener import Listener, Model
@@ -87,9 +85,7 @@ class Speech(Task):
         """Rebuild the task of a run folder; its utterances are read when first needed."""
         if not (isinstance(vocabulary, dict) and vocabulary.keys() == {"classes", "scaler", "rate"}):
             raise ValueError("vocabulary should be classes, scaler and rate")
-        check_words({"classes": vocabulary["classes"]}, "classes")
-        if len(vocabulary["classes"]) < 2:
-            raise ValueError("vocabulary should have two classes or more")
+        check_classes({"classes": vocabulary["classes"]})
         rate = vocabulary["rate"]
         if type(rate) is not int or (rate and not sound.RATES[0] <= rate <= sound.RATES[1]):
             raise ValueError(f"rate should be samples in a second, or 0, not {rate!r}")
@@ -121,8 +117,7 @@ class Speech(Task):
         return [self.scaler(each.frames) for each in utterances]
 
     def _labels(self, utterances: Sequence[Utterance]) -> Ints:
-        numbers = {label: number for number, label in enumerate(self.classes)}
-        return np.array([numbers[each.label] for each in utterances], np.int32)
+        return numbered((each.label for each in utterances), self.classes)
 
     @cached_property
     def buckets(self) -> Buckets:
@@ -160,10 +155,8 @@ class Speech(Task):
         """Nats per utterance of one batch, of labels as smooth as the config says."""
         training = {"deterministic": False, "rngs": {"dropout": key}}
         logits, _ = _apply(self.model, params, batch["frames"], batch["lengths"], **training)
-        sure = jax.nn.one_hot(batch["labels"], len(self.classes))
-        wanted = optax.smooth_labels(sure, self.config.model.label_smoothing)
-        nats = optax.softmax_cross_entropy(logits, wanted)
-        return jnp.where(batch["real"], nats, 0).sum() / batch["real"].sum(), carry
+        found = nats(logits, batch["labels"], self.config.model.label_smoothing)
+        return jnp.where(batch["real"], found, 0).sum() / batch["real"].sum(), carry
 
     def read(self, params: PyTree, frames: Sequence[Floats]) -> Reading:
         """What the model makes of some scaled frames, each (T, C)."""
@@ -212,10 +205,9 @@ class Speech(Task):
         except DataError as error:
             raise UserError(str(error)) from None
         test = self._known().test
-        if len(name) > 9 or int(name) >= len(test):
-            raise UserError(f"the test split has the utterances 0 to {len(test) - 1}, and no {name}")
-        place, label, frames = test[int(name)]
-        title = verdicts.printable(f"utterance {int(name)} of the test split ({place}), {label}")
+        number = place_of(name, len(test), "utterances")
+        where, label, frames = test[number]
+        title = verdicts.printable(f"utterance {number} of the test split ({where}), {label}")
         return Heard(title, [label], [frames], [len(frames)])
 
     def _known(self) -> Utterances:
@@ -226,13 +218,11 @@ class Speech(Task):
         """
         spoken = self.utterances
         channels = spoken.train[0].frames.shape[1]
-        for what, now, then in (
-            ("channels", channels, len(self.scaler.means)),
-            ("samples a second", spoken.rate, self.vocabulary["rate"]),
-            ("classes", short(", ".join(spoken.classes)), short(", ".join(self.classes))),
-        ):
-            if now != then:
-                raise UserError(f"{spoken.source}: changed since the run: {what}: {now}, and then {then}")
+        others = {
+            "channels": (channels, len(self.scaler.means)),
+            "samples a second": (spoken.rate, self.vocabulary["rate"]),
+        }
+        check_same(spoken.source, self.classes, spoken.classes, others)
         return spoken
 
     def sample(self, params: PyTree, prompt: str | None, key: jax.Array, options: Any) -> str:
@@ -253,15 +243,12 @@ class Speech(Task):
     def finish(self, params: PyTree, run_dir: Path, key: jax.Array) -> list[Path]:
         """Write report.txt, confusion.png and utterances.png, all of the test split."""
         del key
-        spoken, what = self.utterances.test, "utterances"
+        spoken = self.utterances.test
         reading = self.read(params, self._scale(spoken))
         counts = self._confusion(spoken, reading.odds.argmax(1))
-        paths = [run_dir / name for name in ("report.txt", "confusion.png", "utterances.png")]
-        text = verdicts.report(counts, self.classes, self.others, what) + "\n"
-        paths[0].write_text(text, encoding="utf-8")
-        verdicts.draw_confusion(paths[1], counts, self.classes, what)
-        pictures.draw(paths[2], self._shown(spoken, reading), self.features)
-        return paths
+        paths = verdicts.write(run_dir, counts, self.classes, self.others, "utterances")
+        pictures.draw(run_dir / "utterances.png", self._shown(spoken, reading), self.features)
+        return [*paths, run_dir / "utterances.png"]
 
     def _shown(self, spoken: Sequence[Utterance], reading: Reading) -> list[Shown]:
         """Utterances of the usual length: some that were told rightly, some that were not."""

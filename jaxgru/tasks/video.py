@@ -79,8 +79,7 @@ class Sample:
         """Keep the input whole, for a run is opened from anywhere; refuse a name that no folder can have."""
         if "\0" in self.folder:
             raise ValueError(f"folder is {self.folder!r}; a folder's name cannot hold NUL")
-        if self.input:
-            object.__setattr__(self, "input", str(Path(self.input).absolute()))
+        keep_path(self, "input")
 
 
 class Video(Task):

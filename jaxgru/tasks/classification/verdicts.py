@@ -108,6 +108,20 @@ def report(
     return "\n".join(lines)
 
 
+def write(
+    run_dir: Path,
+    counts: npt.NDArray[np.int64],
+    classes: Sequence[str],
+    others: Mapping[str, Mapping[str, float]],
+    what: str = "texts",
+) -> list[Path]:
+    """Writes report.txt and confusion.png, of a matrix as `confusion` makes it; see `report`."""
+    paths = [run_dir / name for name in ("report.txt", "confusion.png")]
+    paths[0].write_text(report(counts, classes, others, what) + "\n", encoding="utf-8")
+    draw_confusion(paths[1], counts, classes, what)
+    return paths
+
+
 def ranked(odds: Mapping[str, float]) -> str:
     """The classes with their probabilities, a line each, the likeliest first.
 

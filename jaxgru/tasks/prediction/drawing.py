@@ -29,14 +29,7 @@ def draw_frames(path: Path, found: Outlook) -> None:
     windows = found.windows
     shown = np.unique(np.linspace(0, len(found.said) - 1, SHOWN).round().astype(int))
     truth, said, copies = (each[shown, 0] for each in (windows.truth, found.said, windows.copies))
-    gain = gain_of(copies - truth)
-    rows = {
-        "read last": copies,
-        "what came": truth,
-        "predicted": said,
-        f"predicted\n− came\n× {gain:g}": gain * (said - truth),
-        f"read last\n− came\n× {gain:g}": gain * (copies - truth),
-    }
+    rows = {"read last": copies} | compared(truth, said, copies)
     draw_rows(path, rows, [f"test frame {i + 1}" for i in shown])
 
 
@@ -46,14 +39,18 @@ def draw_horizon(path: Path, found: Outlook) -> None:
     steps = found.said.shape[1]
     shown = np.unique(np.linspace(0, steps - 1, min(steps, FURTHEST)).round().astype(int))
     truth, said, copies = (each[middle, shown] for each in (windows.truth, found.said, windows.copies))
+    draw_rows(path, compared(truth, said, copies), [f"step {i + 1}" for i in shown])
+
+
+def compared(truth: Floats, said: Floats, copies: Floats) -> dict[str, Floats]:
+    """Rows of frames (N, H, W) with what they are: what came, what was said, and by how much it and a copy differ."""
     gain = gain_of(copies - truth)
-    rows = {
+    return {
         "what came": truth,
         "predicted": said,
         f"predicted\n− came\n× {gain:g}": gain * (said - truth),
         f"read last\n− came\n× {gain:g}": gain * (copies - truth),
     }
-    draw_rows(path, rows, [f"step {i + 1}" for i in shown])
 
 
 def draw_rows(path: Path, rows: dict[str, Floats], titles: Sequence[str]) -> None:
