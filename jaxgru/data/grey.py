@@ -14,7 +14,11 @@ from jaxgru.data import DataError
 LARGEST = 1 << 25  # pixels of a picture that is read, those of 8K
 LEAST = 16  # pixels of a side that is asked for: SSIM looks at windows of 11
 
+# Grey values are told apart as finely as float32 does; 65535 makes those of 8 and of 16 bits whole numbers.
+WHOLE = 65535 << 8
+
 Floats = npt.NDArray[np.float32]
+Whole = npt.NDArray[np.float64]  # of which sums are exact, in whatever order
 
 
 class Size(NamedTuple):
@@ -30,6 +34,8 @@ class Size(NamedTuple):
 @dataclass(frozen=True)
 class Shrink:
     """Makes a picture smaller: each new pixel is the mean of what it covers, parts of pixels by their share.
+
+    Sums are of whole numbers below 2⁵³, which makes them the same on every machine: a run goes on with the same frames.
 
     Args:
       before: the size of the pictures.
@@ -53,16 +59,19 @@ class Shrink:
             raise DataError(f"pictures of {self.before}, and {self.after} are asked for")
 
     @cached_property
-    def weights(self) -> tuple[Floats, Floats]:
+    def weights(self) -> tuple[Whole, Whole]:
         """What rows and columns of the new picture take of the old ones."""
         return shares(self.before.height, self.after.height), shares(self.before.width, self.after.width)
 
     def __call__(self, picture: npt.NDArray[np.number]) -> Floats:
         """The small picture."""
         rows, columns = self.weights
-        return rows @ (picture.astype(np.float32) @ columns.T)
+        levels = np.rint(picture.astype(np.float64) * WHOLE)
+        sums = rows @ (levels @ columns.T)
+        return (sums / (self.before.height * self.before.width * WHOLE)).astype(np.float32)
 
 
+<<<<<<< HEAD
 def fitted(picture: Floats, size: Size) -> Floats:
     """A picture in the size that is read, which it has or is a whole multiple of.
 
@@ -87,16 +96,19 @@ def fitted(picture: Floats, size: Size) -> Floats:
 
 def shares(before: int, after: int) -> Floats:
     """What share of each new pixel each of the old ones is, (after, before), along one axis.
+=======
+def shares(before: int, after: int) -> Whole:
+    """What each new pixel takes of each of the old ones, (after, before), along one axis; `before` in all.
+>>>>>>> 231aa6c33a074aa25e36b328d2b586659968a24b
 
     Example:
-      >>> shares(3, 2) * 3
+      >>> shares(3, 2)
       array([[2., 1., 0.],
-             [0., 1., 2.]], dtype=float32)
+             [0., 1., 2.]])
     """
-    ends = np.arange(1, after + 1)[:, None] * before / after
-    old = np.arange(before)
-    covered = np.clip(np.minimum(ends, old + 1) - np.maximum(ends - before / after, old), 0, None)
-    return (covered / covered.sum(1, keepdims=True)).astype(np.float32)
+    new, old = np.arange(after)[:, None], np.arange(before)
+    covered = np.minimum((new + 1) * before, (old + 1) * after) - np.maximum(new * before, old * after)
+    return np.clip(covered, 0, None).astype(np.float64)
 
 
 def check_size(size: Size) -> None:

@@ -319,7 +319,7 @@ class TestReport:
                 assert mean in page
                 assert entry["steps"] == ([2, 4] if problem["name"] == "music" else [4, 8])
                 assert np.shape(entry["curves"]) == (2, 2)
-                assert entry["step_seconds"] > 0
+                assert entry["step_seconds"] >= 0  # of milliseconds, where a step has less
         assert (finished / "comparison.png").read_bytes()[1:4] == b"PNG"
 
     def test_a_step_is_timed_between_evaluations(self, rolls: Path) -> None:

@@ -552,3 +552,15 @@ def test_an_input_is_found_from_anywhere() -> None:
 def test_the_config_is_a_config_of_video() -> None:
     config = read(locate("video"), (), find)
     assert (config.task, config.data.clip, config.data.path) == ("video", "carphone", "")
+
+
+@pytest.mark.parametrize(("shape", "has_truth"), [((2, 4, 2060), True), ((2, 4100, 4), False)])
+def test_a_film_larger_than_a_gif_can_be_is_refused_before_anything_is_written(
+    shape: tuple[int, int, int], has_truth: bool, tmp_path: Path
+) -> None:
+    frames, folder = np.zeros(shape, np.float32), tmp_path / "new"
+    with pytest.raises(
+        UserError, match=r"^sample.enlarge is 16, which makes a film of .* take a smaller one$"
+    ):
+        writing.write(folder, frames, frames, frames if has_truth else None, Sample(enlarge=16))
+    assert not folder.exists()

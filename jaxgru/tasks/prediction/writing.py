@@ -18,6 +18,7 @@ if TYPE_CHECKING:
 Floats = npt.NDArray[np.float32]
 
 GAP = 2  # white pixels between frames
+LONGEST = (1 << 16) - 1  # pixels of a side of a GIF
 MARK = 2  # rows of white above what is predicted in a film; above what was read they are black
 
 
@@ -32,13 +33,19 @@ def write(folder: Path, seen: Floats, said: Floats, truth: Floats | None, option
       options: a table [sample].
 
     Raises:
-      UserError: the folder is there.
+      UserError: the folder is there, or the film would be larger than one can be; nothing is written then.
       OSError: something cannot be written.
     """
     if folder.exists():
         raise UserError(f"folder is {folder}, which is there already; nothing in it is written over")
+    enlarge, films = options.enlarge, 1 if truth is None else 2
+    height, width = seen.shape[1] + MARK, films * (seen.shape[2] + GAP) - GAP
+    if max(height, width) * enlarge > LONGEST:
+        size = (
+            f"a film of {width * enlarge} × {height * enlarge} pixels, and {LONGEST} are the most of a side"
+        )
+        raise UserError(f"sample.enlarge is {enlarge}, which makes {size}; take a smaller one")
     folder.mkdir(parents=True)
-    enlarge = options.enlarge
     for number, frame in enumerate(said, 1):
         write_whole(folder / f"{number:03d}.png", encoded([enlarged(frame, enlarge)]))
     rows = [said] if truth is None else [truth, said]
