@@ -71,7 +71,6 @@ class Shrink:
         return (sums / (self.before.height * self.before.width * WHOLE)).astype(np.float32)
 
 
-<<<<<<< HEAD
 def fitted(picture: Floats, size: Size) -> Floats:
     """A picture in the size that is read, which it has or is a whole multiple of.
 
@@ -94,12 +93,8 @@ def fitted(picture: Floats, size: Size) -> Floats:
     return Shrink(before, size)(picture)
 
 
-def shares(before: int, after: int) -> Floats:
-    """What share of each new pixel each of the old ones is, (after, before), along one axis.
-=======
 def shares(before: int, after: int) -> Whole:
     """What each new pixel takes of each of the old ones, (after, before), along one axis; `before` in all.
->>>>>>> 231aa6c33a074aa25e36b328d2b586659968a24b
 
     Example:
       >>> shares(3, 2)
