@@ -81,7 +81,9 @@ def draw_reading(path: Path, shown: Sequence[Told], odds: Floats, classes: Seque
     """
     rows = max(1, -(-len(shown) // PAIRS))
     figure = new_figure(5.6 * PAIRS, 2.6 * rows + 0.8, "constrained")
-    grid = figure.subplots(rows, 2 * PAIRS, squeeze=False)
+    # Between two pairs there is a narrow place that stays empty: an image and its odds stand closest.
+    every = figure.subplots(rows, 3 * PAIRS, squeeze=False, width_ratios=[1, 1, 0.12] * PAIRS)
+    grid = every[:, [column for column in range(3 * PAIRS) if column % 3 < 2]]
     down = {
         "rows": "row by row",
         "pixels": "pixel by pixel",
@@ -91,7 +93,7 @@ def draw_reading(path: Path, shown: Sequence[Told], odds: Floats, classes: Seque
         f"Images of the test split, read {down[order]}: the darker, the likelier the class by then",
         fontsize=11,
     )
-    for axes in grid.flat:
+    for axes in every.flat:
         axes.axis("off")
     image = None
     for place, (each, found) in enumerate(zip(shown, odds, strict=True)):
@@ -106,7 +108,7 @@ def draw_reading(path: Path, shown: Sequence[Told], odds: Floats, classes: Seque
         left.set_title(f"image {each.number}: {each.label}{taken}", fontsize=10, parse_math=False)
         image = draw_odds(right, found, classes, "row" if order == "rows" else "pixel")
     if image is not None:
-        figure.colorbar(image, ax=grid, label="probability", shrink=0.5)
+        figure.colorbar(image, ax=every, label="probability", shrink=0.5)
     save(figure, path)
 
 
@@ -126,4 +128,5 @@ def draw_odds(axes: Axes, odds: Floats, classes: Sequence[str], step: str) -> Ax
     axes.yaxis.set_major_locator(MaxNLocator(6, integer=True))
     axes.tick_params(axis="y", labelsize=8)
     axes.set_ylabel(f"{step}s read", fontsize=8)
+    axes.set_xlabel("class", fontsize=8)
     return image
