@@ -25,6 +25,7 @@ from jaxgru.training.step import initial_state, make_train_steps
 from tests.tasks.helpers import config_of, run
 
 CONFIGS = Path(__file__).parents[2] / "configs"
+LONG = sorted(path for name in ("adding", "copy") for path in (CONFIGS / "long").glob(f"{name}-*.toml"))
 TASKS = [Adding, Copy]
 NAMES = ["adding", "copy"]
 ADDITION = "0.25 0.5* 0.125 0.25*"
@@ -412,10 +413,11 @@ class TestConfigs:
         assert capsys.readouterr().err == f"error: {fault}\n"
         assert not (tmp_path / "run").exists()
 
-    @pytest.mark.parametrize("path", sorted((CONFIGS / "long").glob("*.toml")), ids=lambda path: path.stem)
+    @pytest.mark.parametrize("path", LONG, ids=lambda path: path.stem)
     def test_a_long_config_is_one_of_the_task(self, path: Path) -> None:
         config = read(path, (), find)
         task = find(config.task)(config)
+        assert config.task == path.stem.split("-")[0]
         assert isinstance(task, Dependencies)
         assert task.length(config.train.steps - 1) == config.data.length
         assert max(task.growth.values()) == int(path.stem.split("-")[1])
