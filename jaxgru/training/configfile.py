@@ -24,14 +24,16 @@ if TYPE_CHECKING:
 
 def locate(config: str) -> Path:
     """The file of a CONFIG argument: a path to a TOML file, or the name of one that jaxgru brings."""
-    if config.endswith(".toml") or "/" in config:
+    if config.endswith(".toml"):
         return Path(config)
     package = Path(__file__).parents[1]
     folder = next(f for f in (package / "configs", package.parent / "configs") if f.is_dir())
-    # Of two of one name the long one is named by its path.
-    known = {path.stem: path for path in (*folder.glob("long/*.toml"), *folder.glob("*.toml"))}
+    short, long = ({path.stem: path for path in folder.glob(f"{of}*.toml")} for of in ("", "long/"))
+    known = long | {f"long/{name}": path for name, path in long.items()} | short
+    if "/" in config and config not in known:
+        return Path(config)
     if config not in known:
-        near = difflib.get_close_matches(config, known, n=1) or sorted(known)
+        near = difflib.get_close_matches(config, known, n=1) or sorted(short)
         raise UserError(f"no config is named {config}; did you mean {near[0]}? A file's name ends in .toml")
     return known[config]
 

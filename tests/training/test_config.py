@@ -150,6 +150,9 @@ def test_a_config_is_found_by_name():
     assert locate("chars").name == "chars.toml"
     assert locate("chars").is_file()
     assert locate("copy-1000").relative_to(locate("chars").parent).as_posix() == "long/copy-1000.toml"
+    assert locate("long/copy-1000") == locate("copy-1000")
+    assert locate("compare").parent == locate("chars").parent  # and not the long one of this name
+    assert locate("long/compare").parent == locate("copy-1000").parent
     assert str(locate("my.toml")) == "my.toml"
     with pytest.raises(UserError) as error:
         locate("chras")
