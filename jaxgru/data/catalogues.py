@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, NamedTuple
 import numpy as np
 
 from jaxgru.data import DataError
-from jaxgru.data.text import opened
+from jaxgru.data.text import contents
 from jaxgru.data.tokens import holes, pieces
 
 if TYPE_CHECKING:
@@ -61,7 +61,7 @@ def read(path: Path) -> list[Message]:
 
     References: the GNU gettext manual, The Format of GNU MO Files.
     """
-    raw = read_bytes(path)
+    raw = contents(path, MAX_BYTES)
     order = ORDERS.get(raw[:4])
     if order is None:
         raise DataError(f"{path}: not a message catalogue: a .mo file starts with the bytes de 12 04 95")
@@ -80,15 +80,6 @@ def read(path: Path) -> list[Message]:
 
 class DamageError(Exception):
     """What is wrong with a catalogue, in words."""
-
-
-def read_bytes(path: Path) -> bytes:
-    """The bytes of a file that is no larger than a catalogue may be."""
-    with opened(path) as file:
-        raw = file.read(MAX_BYTES + 1)
-    if len(raw) > MAX_BYTES:
-        raise DataError(f"{path}: larger than {MAX_BYTES >> 20} MiB")
-    return raw
 
 
 def strings(raw: bytes, order: str) -> Iterator[tuple[bytes, bytes]]:

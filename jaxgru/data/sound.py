@@ -9,7 +9,7 @@ import numpy as np
 import numpy.typing as npt
 
 from jaxgru.data import DataError
-from jaxgru.data.text import opened
+from jaxgru.data.text import contents
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -69,12 +69,9 @@ def read(path: Path) -> Sound:
       Traceback (most recent call last):
       jaxgru.data.DataError: no/such/file.wav: no such file
     """
-    with opened(path) as file:
-        raw = file.read(MAX_BYTES + 1)
+    raw = contents(path, MAX_BYTES)
     if not raw:
         raise DataError(f"{path}: the file is empty")
-    if len(raw) > MAX_BYTES:
-        raise DataError(f"{path}: larger than {MAX_BYTES >> 20} MiB")
     if raw[:4] != b"RIFF" or raw[8:12] != b"WAVE":
         raise DataError(f"{path}: not a .wav file: it does not begin with RIFF and WAVE")
     try:

@@ -13,7 +13,7 @@ import numpy.typing as npt
 
 from jaxgru.data import DataError
 from jaxgru.data.grey import LARGEST, Size, check_size
-from jaxgru.data.text import opened
+from jaxgru.data.text import contents
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -47,12 +47,9 @@ def read(path: Path) -> Floats:
       Traceback (most recent call last):
       jaxgru.data.DataError: no/such/seven.png: no such file
     """
-    with opened(path) as file:
-        raw = file.read(MAX_BYTES + 1)
+    raw = contents(path, MAX_BYTES)
     if not raw:
         raise DataError(f"{path}: the file is empty")
-    if len(raw) > MAX_BYTES:
-        raise DataError(f"{path}: larger than {MAX_BYTES >> 20} MiB")
     kind = next((kind for kind, start in STARTS.items() if raw.startswith(start)), None)
     if kind is None:
         raise DataError(f"{path}: not a PNG or JPEG file: it does not begin as one")

@@ -160,6 +160,19 @@ def opened(path: Path) -> Iterator[BinaryIO]:
         raise DataError(f"{path}: cannot be read: {error.strerror}") from None
 
 
+def contents(path: Path, most: int) -> bytes:
+    """All of a file, of so many bytes at most; of a larger one no more than one byte too many is read.
+
+    Raises:
+      DataError: it is larger, missing, no regular file, or cannot be read. The message names the file.
+    """
+    with opened(path) as file:
+        raw = file.read(most + 1)
+    if len(raw) > most:
+        raise DataError(f"{path}: larger than {most >> 20} MiB")
+    return raw
+
+
 def _read_bytes(path: Path) -> bytes:
     if "\0" not in str(path) and is_folder(path):
         raise DataError(f"{path}: a folder, not a text file")
