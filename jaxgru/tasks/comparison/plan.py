@@ -24,6 +24,8 @@ if TYPE_CHECKING:
 
 PROBLEMS = ("music", "adding")
 FIRST, PLAIN = "gru", "rnn"  # whose scores on music are the task's and its baseline's
+SET_HERE = tuple(f"model.{name}" for name in ("cell", "hidden_size", "layers", "rival", "rnn_rate"))
+PATH = Key(str, "", {})
 
 
 @dataclass(frozen=True)
@@ -78,9 +80,6 @@ class Data:
                     raise ValueError(f"{problem} should hold settings, each {free}, got {setting!r}")
 
 
-SET_HERE = tuple(f"model.{name}" for name in ("cell", "hidden_size", "layers", "rival", "rnn_rate"))
-
-
 @dataclass(frozen=True)
 class Model:
     """The table [model]: how large each network is."""
@@ -107,9 +106,6 @@ def whole(setting: str) -> str:
 def part(rate: float) -> str:
     """A part of the learning rate as the names of runs have it."""
     return f"{rate:g}"
-
-
-PATH = Key(str, "", {})
 
 
 class Trial(NamedTuple):
@@ -223,7 +219,7 @@ class Plan:
         run, train, own = self.config.run, self.config.train, self.own[problem]
         shape = {"hidden_size": self.units[problem, trial.cell], "layers": self.config.model.layers}
         model = dataclasses.replace(own.model, cell=trial.cell, **shape)
-        rate, steps = train.learning_rate * trial.rate, train.steps * longer
+        rate, steps = train.learning_rate * trial.rate, self.steps(problem)
         log_every = min(run.log_every, steps)  # so that there is a row of some step
         return dataclasses.replace(
             own,

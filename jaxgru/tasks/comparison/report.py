@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import math
 from itertools import pairwise
 from statistics import fmean, stdev
 from typing import TYPE_CHECKING, Any, NamedTuple
@@ -15,7 +14,7 @@ from jaxgru.tasks.recurrences import TITLES
 from jaxgru.training.dispatch import is_due
 from jaxgru.training.display import UNUSUAL, number, words
 from jaxgru.training.errors import RunError
-from jaxgru.training.metrics import Metrics
+from jaxgru.training.metrics import Metrics, finite
 from jaxgru.training.run import read_json
 
 if TYPE_CHECKING:
@@ -100,12 +99,12 @@ def gather(plan: Plan, found: Mapping[str, Mapping[str, Any]], run_dir: Path) ->
       RunError: a run's data.json or metrics.jsonl is damaged.
     """
     problems = []
-    for problem, own in plan.own.items():
-        entries = {}
+    for problem in plan.own:
+        entries, metric = {}, tasks.find(problem).metric
         for cell in plan.config.data.cells:
             trials = plan.final(problem, cell, found)
             summaries = [found[trial.name] for trial in trials]
-            config, metric = plan.of(trials[0]), tasks.find(problem).metric
+            config = plan.of(trials[0])
             logs = [log(run_dir / trial.name, config, metric) for trial in trials]
             scored = [[row for row in rows if f"validation_{metric}" in row] for rows in logs]
             entries[TITLES[cell]] = Entry(
@@ -121,7 +120,6 @@ def gather(plan: Plan, found: Mapping[str, Mapping[str, Any]], run_dir: Path) ->
         pieces = noted["facts"].get("train")
         epoch = pieces / plan.config.train.batch_size if pieces else THOUSAND
         name = "epoch" if pieces else f"{THOUSAND} steps"
-        metric = tasks.find(own.task).metric
         problems.append(Problem(problem, metric, summaries[0]["baseline"], epoch, name, entries))
     return problems
 
@@ -179,7 +177,7 @@ def verdict(problem: Problem) -> str:
 
 
 def listed(names: Sequence[str]) -> str:
-    """Names in a sentence; those with a comma in brackets.
+    """Names in a sentence.
 
     Example:
       >>> listed(["GRU", "LSTM", "tanh RNN"])
@@ -240,15 +238,11 @@ def as_json(problems: Sequence[Problem]) -> str:
         problem.name: problem._asdict()
         | {
             "entries": {
-                title: entry._asdict() | {"curves": [[*map(known, curve)] for curve in entry.curves.tolist()]}
+                title: entry._asdict()
+                | {"curves": [[*map(finite, curve)] for curve in entry.curves.tolist()]}
                 for title, entry in problem.entries.items()
             }
         }
         for problem in problems
     }
     return json.dumps(found, indent=1) + "\n"
-
-
-def known(score: float) -> float | None:
-    """A score as JSON has it, which has no word for one that is not finite."""
-    return score if math.isfinite(score) else None
